@@ -1,0 +1,1 @@
+"""Positions, and the one function that attends."""

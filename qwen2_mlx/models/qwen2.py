@@ -1,0 +1,209 @@
+"""Qwen2, dense (arXiv 2407.10671, section 2.2.1).
+
+Read from top to bottom in the order the data flows. Attributes carry the names of
+the checkpoint's tensors, so that a weight's name is a search term and checkpoints
+stay interchangeable with mlx-lm's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from qwen2_mlx import _mlx_lm
+from qwen2_mlx.attention.attend import attend
+from qwen2_mlx.attention.rope import Rope, attention_temperature
+from qwen2_mlx.config import ModelConfig
+from qwen2_mlx.sampling import Sampling
+
+_mlx_lm.install()
+
+from mlx_lm.models.activations import swiglu  # noqa: E402
+from mlx_lm.models.base import create_attention_mask  # noqa: E402
+from mlx_lm.models.cache import KVCache  # noqa: E402
+
+
+class Attention(nn.Module):
+    """Grouped-query attention with biased query, key and value projections."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.n_heads, self.n_kv_heads = config.num_attention_heads, config.num_key_value_heads
+        self.head_dim = config.head_dim
+        self.scale = attention_temperature(config.rope) ** 2 * config.head_dim**-0.5
+        self.q_proj = nn.Linear(config.hidden_size, self.n_heads * self.head_dim, bias=True)
+        self.k_proj = nn.Linear(config.hidden_size, self.n_kv_heads * self.head_dim, bias=True)
+        self.v_proj = nn.Linear(config.hidden_size, self.n_kv_heads * self.head_dim, bias=True)
+        self.o_proj = nn.Linear(self.n_heads * self.head_dim, config.hidden_size, bias=False)
+        self.rope = Rope(config.rope, config.head_dim)
+
+    def __call__(self, x: mx.array, mask: mx.array | str | None, cache: Any) -> mx.array:
+        batch, time, _ = x.shape
+        heads = self.project(x).reshape(batch, time, -1, self.head_dim).transpose(0, 2, 1, 3)
+        queries, keys = self.rotate(heads[:, : -self.n_kv_heads], 0 if cache is None else cache.offset)
+        values = heads[:, -self.n_kv_heads :]
+        if cache is not None:
+            keys, values = cache.update_and_fetch(keys, values)
+        attended = attend(queries, keys, values, cache=cache, scale=self.scale, mask=mask)
+        return self.o_proj(attended.transpose(0, 2, 1, 3).reshape(batch, time, -1))
+
+    def project(self, x: mx.array) -> mx.array:
+        """Queries, keys and values of all heads side by side: (batch, time, heads x head_dim)."""
+        if "qkv_proj" in self:
+            return self.qkv_proj(x)
+        return mx.concatenate([self.q_proj(x), self.k_proj(x), self.v_proj(x)], axis=-1)
+
+    def rotate(self, heads: mx.array, offset: int | mx.array) -> tuple[mx.array, mx.array]:
+        """Queries and keys, (batch, heads, time, head_dim) each, turned by their positions.
+
+        For one token both turn in one launch, which costs more than its work; for many
+        they turn one after the other, which needs less memory at once.
+        """
+        if heads.shape[2] == 1:
+            turned = self.rope(heads, offset)
+            return turned[:, : self.n_heads], turned[:, self.n_heads :]
+        return self.rope(heads[:, : self.n_heads], offset), self.rope(heads[:, self.n_heads :], offset)
+
+    def fuse(self) -> None:
+        """Merges the three projections into `qkv_proj`, one matrix product instead of three.
+
+        For inference: the parameters no longer carry the checkpoint's names. Projections
+        that were quantised differently stay apart.
+        """
+        parts = [self.q_proj, self.k_proj, self.v_proj]
+        forms = {
+            (type(part), *(getattr(part, name, None) for name in ("bits", "group_size", "mode")))
+            for part in parts
+        }
+        if len(forms) > 1:
+            return
+        fused = self.pop("q_proj")
+        for name in fused.parameters():
+            fused[name] = mx.concatenate([part[name] for part in parts])
+        del self["k_proj"], self["v_proj"]
+        self.qkv_proj = fused
+
+
+class MLP(nn.Module):
+    """SwiGLU feed-forward layer."""
+
+    def __init__(self, hidden_size: int, intermediate_size: int):
+        super().__init__()
+        self.gate_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
+        self.up_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
+        self.down_proj = nn.Linear(intermediate_size, hidden_size, bias=False)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return self.down_proj(swiglu(self.gate_proj(x), self.up_proj(x)))
+
+
+class DecoderLayer(nn.Module):
+    """Attention and feed-forward, each behind an RMSNorm and added to its input."""
+
+    def __init__(self, config: ModelConfig, mlp: nn.Module):
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = mlp
+        self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    def __call__(self, x: mx.array, mask: mx.array | str | None, cache: Any) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), mask, cache)
+        return x + self.mlp(self.post_attention_layernorm(x))
+
+
+class Qwen2Model(nn.Module):
+    """Embedding, layers and final norm: token ids (batch, time) to states (batch, time, hidden)."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = [
+            DecoderLayer(config, self.make_mlp(config, i)) for i in range(config.num_hidden_layers)
+        ]
+        self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+
+    @staticmethod
+    def make_mlp(config: ModelConfig, layer: int) -> nn.Module:
+        """The feed-forward part of layer `layer`."""
+        return MLP(config.hidden_size, config.intermediate_size)
+
+    def __call__(
+        self, inputs: mx.array, cache: list[Any] | None = None, input_embeddings: mx.array | None = None
+    ) -> mx.array:
+        x = self.embed_tokens(inputs) if input_embeddings is None else input_embeddings
+        caches = cache or [None] * len(self.layers)
+        mask = create_attention_mask(x, caches[0])
+        for layer, layer_cache in zip(self.layers, caches, strict=True):
+            x = layer(x, mask, layer_cache)
+        return self.norm(x)
+
+
+class Model(nn.Module):
+    """A causal language model that mlx-lm's tools can drive unchanged."""
+
+    backbone = Qwen2Model
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.args = config
+        self.model_type = config.model_type
+        self.model = self.backbone(config)
+        if not config.tie_word_embeddings:
+            self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.sampling = Sampling()
+        self._forbidden: mx.array | None = None
+
+    def __call__(
+        self, inputs: mx.array, cache: list[Any] | None = None, input_embeddings: mx.array | None = None
+    ) -> mx.array:
+        """Logits (batch, time, vocab) for token ids (batch, time)."""
+        states = self.model(inputs, cache, input_embeddings)
+        head = self.model.embed_tokens.as_linear if self.args.tie_word_embeddings else self.lm_head
+        logits = head(states)
+        return logits if self._forbidden is None else logits + self._forbidden.astype(logits.dtype)
+
+    @property
+    def layers(self) -> list[DecoderLayer]:
+        return self.model.layers
+
+    def fuse(self) -> None:
+        """Merges what one product can compute; see `Attention.fuse`."""
+        for layer in self.layers:
+            if "qkv_proj" not in layer.self_attn:
+                layer.self_attn.fuse()
+            mx.eval(layer.parameters())  # layer by layer, so that few originals live beside their copies
+
+    def make_cache(self) -> list[KVCache]:
+        """An empty cache, one entry a layer."""
+        return [KVCache() for _ in self.layers]
+
+    def forbid(self, token_ids: Sequence[int]) -> None:
+        """Gives these rows of the vocabulary a logit of minus infinity.
+
+        Qwen2's embedding has more rows than its tokenizer has tokens. The spare rows were
+        never trained, and a sampled one could not be decoded.
+        """
+        mask = mx.zeros(self.args.vocab_size)
+        mask[mx.array(token_ids)] = -float("inf")
+        self._forbidden = mask
+
+    @staticmethod
+    def keeps_float32(path: str) -> bool:
+        """Whether the weight at `path` stays in float32 whatever type the model is cast to."""
+        return False
+
+    @property
+    def cast_predicate(self) -> Callable[[str], bool]:
+        """mlx-lm's question which weights may be cast."""
+        return lambda path: not self.keeps_float32(path)
+
+    def sanitize(self, weights: Mapping[str, mx.array]) -> dict[str, mx.array]:
+        """A checkpoint's tensors under this model's names."""
+        tied_copy = {"lm_head.weight"} if self.args.tie_word_embeddings else set()
+        return {
+            name: weight
+            for name, weight in weights.items()
+            if name not in tied_copy and not name.endswith("rotary_emb.inv_freq")
+        }
