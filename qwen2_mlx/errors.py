@@ -14,6 +14,9 @@ def first_line(error: BaseException) -> str:
 class Qwen2Error(Exception):
     """Base class of all problems that are reported without a traceback."""
 
+    def __str__(self) -> str:
+        return " ".join(super().__str__().splitlines())  # a quoted name may hold a line break
+
 
 class ConfigError(Qwen2Error):
     """A configuration that this engine does not compute, or that contradicts itself."""
