@@ -1,0 +1,1 @@
+"""From foreign checkpoints to MLX folders."""

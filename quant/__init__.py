@@ -1,0 +1,1 @@
+"""Quantisers and what they leave alone."""
