@@ -1,0 +1,58 @@
+"""What a chat runs on, and how it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from app.cli import clean
+
+if TYPE_CHECKING:
+    from qwen2_mlx.generate import GenerationEvent
+
+DEFAULT_MODEL = "tiny"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The flags that decide how a chat answers.
+
+    `overrides` holds what was set explicitly for `ChatSession.send` (`temperature`, `seed`,
+    `stop`, `max_tokens`, ...); whatever is absent comes from the model's own defaults.
+    """
+
+    model: str = DEFAULT_MODEL
+    rope: str = "auto"
+    system: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the model is called on the screen: the last part of a path or hub id."""
+        return clean(Path(self.model).name or self.model)
+
+
+class Session(Protocol):
+    """The part of `qwen2_mlx.ChatSession` a chat uses; tests script their own."""
+
+    def send(self, text: str, **settings: Any) -> Generator[GenerationEvent]:
+        """Answers event by event; closing the generator early keeps the partial answer."""
+        ...
+
+    def clear(self) -> None:
+        """Forgets the conversation."""
+        ...
+
+
+def open_session(settings: Settings) -> Session:
+    """Loads the model and starts an empty conversation; raises Qwen2Error when it cannot.
+
+    Everything the session does must happen on the thread that called this.
+    """
+    from qwen2_mlx import load
+    from qwen2_mlx.session import ChatSession
+
+    model, tokenizer = load(settings.model, rope=settings.rope)
+    return cast(Session, ChatSession(model, tokenizer, system=settings.system))
