@@ -1,0 +1,255 @@
+"""Trains the bundled models `tiny` and `tiny-moe` and writes them as Hugging Face checkpoints.
+
+    python -m training.train tiny OUT_FOLDER
+    qwen2-convert --hf-path OUT_FOLDER --mlx-path qwen2_mlx/data/tiny
+
+Training runs in torch on transformers' own Qwen2 classes: on a CPU torch is several
+times faster than MLX, and the bundled models then come out of code that is not ours
+and through our converter, like every other checkpoint.
+
+The recipe goes from short to long. Short documents come beside random sequences that
+are written twice, which forces the copying heads to form; then longer documents with
+more facts; then weight on the token of an answer at which the model decides whether
+the document holds it; last, documents that fill the trained length with facts
+at every depth, while the learning rate falls to zero. That last phase is what later
+lets Dual Chunk Attention carry the model beyond its length.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM, Qwen2MoeConfig, Qwen2MoeForCausalLM
+
+from app.eval.chronicle import TRAINING_SEEDS
+from training import examples
+from training.tokenizer import save as save_tokenizer
+from training.tokenizer import train_tokenizer
+
+TRAINED_LENGTH = 384
+TOKENIZER_SIZE = 700
+VOCAB_ROWS = 704  # padded, like Qwen2's, to a multiple of the quantisation group
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of training: how long it is, its learning rate, and what a step's rows look like.
+
+    `rate` falls from the first number to the second in half a cosine. `length` is the range of
+    row lengths in tokens, `facts` that of facts a document, `noise` and `talk` are the shares
+    of rows that are random sequences (of at most `noise_length` tokens) and small talk, `absent`
+    that of questions about facts the document lacks. A token that decides whether it does
+    counts `decision` times.
+    """
+
+    steps: int
+    rate: tuple[float, float]
+    length: tuple[int, int]
+    rows: int
+    facts: tuple[int, int]
+    talk: float = 0.1
+    noise: float = 0.0
+    noise_length: int = 0
+    absent: float = 0.25
+    decision: float = 1.0
+
+
+FULL = (TRAINED_LENGTH, TRAINED_LENGTH)
+PHASES = (
+    Phase(350, (1.5e-3, 1.5e-3), (112, 112), 64, (1, 1), talk=0.0, noise=0.50, noise_length=40),
+    Phase(420, (1.5e-3, 1.4e-3), (176, 176), 46, (1, 3), noise=0.25, noise_length=96),
+    Phase(630, (1.4e-3, 1.0e-3), (272, 272), 30, (1, 6), noise=0.05, noise_length=256),
+    Phase(1100, (1.0e-3, 6e-4), FULL, 20, (2, 8)),
+    Phase(400, (8e-4, 6e-4), (144, TRAINED_LENGTH), 28, (1, 9), absent=0.4, decision=6.0),
+    Phase(900, (6e-4, 0.0), FULL, 22, (7, 9), talk=0.08, absent=0.4, decision=6.0),
+)
+WARM_UP = 70  # steps
+
+
+def build(moe: bool) -> PreTrainedModel:
+    """A randomly initialised model in float32."""
+    common: dict[str, Any] = dict(
+        vocab_size=VOCAB_ROWS,
+        hidden_size=128,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=TRAINED_LENGTH,
+        rms_norm_eps=1e-6,
+        rope_theta=10000.0,
+        use_sliding_window=False,
+        bos_token_id=TOKENIZER_SIZE - 3,
+        eos_token_id=TOKENIZER_SIZE - 1,
+    )
+    if not moe:
+        config = Qwen2Config(intermediate_size=384, tie_word_embeddings=True, **common)
+        return Qwen2ForCausalLM(config)
+    config = Qwen2MoeConfig(
+        intermediate_size=384,
+        tie_word_embeddings=False,
+        num_experts=8,
+        num_experts_per_tok=2,
+        moe_intermediate_size=128,
+        shared_expert_intermediate_size=128,
+        norm_topk_prob=False,
+        decoder_sparse_step=1,
+        output_router_logits=True,
+        router_aux_loss_coef=0.01,
+        **common,
+    )
+    return Qwen2MoeForCausalLM(config)
+
+
+def schedule() -> Iterator[tuple[Phase, float]]:
+    """The phase and the learning rate of every step."""
+    for number, phase in enumerate(PHASES):
+        high, low = phase.rate
+        for step in range(phase.steps):
+            rate = low + (high - low) * (1 + math.cos(math.pi * step / phase.steps)) / 2
+            yield phase, rate * min(1.0, (step + 1) / WARM_UP) if number == 0 else rate
+
+
+def row(rng: Random, tokenizer: Tokenizer, phase: Phase, pairs: list[tuple[str, str]]) -> examples.Example:
+    """One training row of the phase."""
+    kind = rng.random()
+    if kind < phase.noise:
+        return examples.repeated_noise(rng, TOKENIZER_SIZE, rng.randint(8, phase.noise_length))
+    if kind < phase.noise + phase.talk:
+        return examples.encode(tokenizer, examples.small_talk(rng, pairs))
+    length = rng.randint(*phase.length)
+    fewest, most = phase.facts
+    facts = rng.randint(fewest, max(fewest, min(most, length // 40)))
+    questions = rng.choice((1, rng.randint(1, max(1, length // 128))))
+    return examples.document_chat(rng, tokenizer, facts, questions, length, phase.absent)
+
+
+def batch(
+    rng: Random, tokenizer: Tokenizer, phase: Phase, pairs: list[tuple[str, str]]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Token ids, and float weights for the answers and for all real tokens, each (rows, time)."""
+    rows = [row(rng, tokenizer, phase, pairs) for _ in range(phase.rows)]
+    longest = max(len(r.ids) for r in rows)
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    answers, real = torch.zeros(len(rows), longest), torch.zeros(len(rows), longest)
+    for i, r in enumerate(rows):
+        time = len(r.ids)
+        ids[i, :time] = torch.tensor(r.ids)
+        extra = torch.tensor(r.decides, dtype=torch.float32) * (phase.decision - 1)
+        answers[i, :time] = torch.tensor(r.is_answer, dtype=torch.float32) + extra
+        real[i, :time] = 1
+    return ids, answers, real
+
+
+def step_loss(
+    model: PreTrainedModel, ids: torch.Tensor, answers: torch.Tensor, real: torch.Tensor
+) -> tuple[torch.Tensor, float]:
+    """The loss, and the share of answer tokens that are the most likely ones.
+
+    The loss is that of the answers, a fifth of that of all tokens, and the routers' balance loss.
+    """
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = model(input_ids=ids, use_cache=False)
+    logits, target = out.logits[:, :-1].float(), ids[:, 1:]
+    nll = torch.nn.functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")
+    answers, real = answers[:, 1:], real[:, 1:]
+    loss = (nll * answers).sum() / answers.sum() + 0.2 * (nll * real).sum() / real.sum()
+    if getattr(out, "aux_loss", None) is not None:
+        loss = loss + model.config.router_aux_loss_coef * out.aux_loss
+    right = ((logits.argmax(-1) == target) * answers).sum() / answers.sum()
+    return loss, right.item()
+
+
+def train(
+    moe: bool, seed: int, tokenizer: Tokenizer, on_step: Callable[[int, float, float], None]
+) -> PreTrainedModel:
+    """A trained model; `on_step` gets (step, loss, share of answer tokens predicted) after each step."""
+    torch.manual_seed(seed)
+    model = build(moe)
+    pairs = examples.talk_pairs(moe, parameters=sum(p.numel() for p in model.parameters()))
+    decay = [p for p in model.parameters() if p.ndim >= 2]
+    rest = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=PHASES[0].rate[0], betas=(0.9, 0.98))
+    rng = Random(seed)
+    for step, (phase, rate) in enumerate(schedule(), 1):
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        seeds = Random(rng.randrange(TRAINING_SEEDS))
+        loss, right = step_loss(model, *batch(seeds, tokenizer, phase, pairs))
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        on_step(step, loss.item(), right)
+    return model
+
+
+def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path) -> None:
+    """A Hugging Face folder in bfloat16 with tokenizer, chat template and generation settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.nn.Module.to(model, torch.bfloat16)
+    model.save_pretrained(folder)
+    save_tokenizer(tokenizer, folder)
+    template = Path(__file__).with_name("chat_template.jinja").read_text().rstrip("\n")
+    settings = {
+        "tokenizer_class": "Qwen2Tokenizer",
+        "bos_token": None,
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "model_max_length": TRAINED_LENGTH,
+        "chat_template": template,
+    }
+    generation = {
+        "eos_token_id": [TOKENIZER_SIZE - 1, TOKENIZER_SIZE - 3],
+        "pad_token_id": TOKENIZER_SIZE - 3,
+        "do_sample": False,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
+
+
+def progress(steps: int) -> Callable[[int, float, float], None]:
+    """Prints a line every 50 steps, with the time that is left."""
+    start, shown = time.monotonic(), 0.0
+
+    def on_step(step: int, loss: float, right: float) -> None:
+        nonlocal shown
+        shown = 0.95 * shown + 0.05 * right
+        if step % 50 == 0 or step == steps:
+            spent = (time.monotonic() - start) / 60
+            print(
+                f"step {step}/{steps}  loss {loss:.3f}  answer tokens right {shown:.3f}"
+                f"  {spent:.1f} min, {spent / step * (steps - step):.1f} left",
+                flush=True,
+            )
+
+    return on_step
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", choices=("tiny", "tiny-moe"))
+    parser.add_argument("folder", type=Path, help="Hugging Face folder to write")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+
+    tokenizer = train_tokenizer(TOKENIZER_SIZE)
+    steps = sum(phase.steps for phase in PHASES)
+    model = train(args.model == "tiny-moe", args.seed, tokenizer, progress(steps))
+    write_checkpoint(model, tokenizer, args.folder)
+
+
+if __name__ == "__main__":
+    main()
