@@ -21,4 +21,5 @@ def attend(
     their quantised parts; `mask` is None, "causal" or a boolean array that broadcasts
     to (batch, heads, new tokens, all tokens). Returns (batch, heads, new tokens, head_dim).
     """
-    return scaled_dot_product_attention(queries, keys, values, cache=cache, scale=scale, mask=mask)
+    attention: Any = scaled_dot_product_attention  # annotated without its "causal"
+    return attention(queries, keys, values, cache=cache, scale=scale, mask=mask)

@@ -186,7 +186,7 @@ class Model(nn.Module):
         never trained, and a sampled one could not be decoded.
         """
         mask = mx.zeros(self.args.vocab_size)
-        mask[mx.array(token_ids)] = -float("inf")
+        mask[mx.array(list(token_ids))] = -float("inf")
         self._forbidden = mask
 
     @staticmethod
