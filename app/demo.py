@@ -14,9 +14,9 @@ from app.ask import command
 DOCUMENT = Path(__file__).with_name("ask") / "examples" / "chronicle.txt"
 
 QUESTIONS = (
-    ("What is the secret code of Morvan Teluk?", 0),
-    ("Tell me the home town of Sanik Grelvo.", 0),
-    ("What is the trade of Morvan Teluk?", command.NOT_IN_DOCUMENT),
+    ("What is the secret code of Morvan Telun?", 0),
+    ("Tell me the home town of Sanin Grelvo.", 0),
+    ("What is the trade of Morvan Telun?", command.NOT_IN_DOCUMENT),
 )
 
 

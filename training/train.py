@@ -70,6 +70,7 @@ PHASES = (
     Phase(1100, (1.0e-3, 6e-4), FULL, 20, (2, 8)),
     Phase(400, (8e-4, 6e-4), (144, TRAINED_LENGTH), 28, (1, 9), absent=0.4, decision=6.0),
     Phase(900, (6e-4, 0.0), FULL, 22, (7, 9), talk=0.08, absent=0.4, decision=6.0),
+    Phase(800, (5e-4, 0.0), FULL, 22, (7, 9), talk=0.06, absent=0.4, decision=4.0),
 )
 WARM_UP = 70  # steps
 

@@ -32,11 +32,18 @@ class Message(Static):
         self._drawn = False
 
     def flush(self) -> None:
-        """Draws what was appended."""
-        if not self._drawn:
+        """Draws what was appended.
+
+        Waits for the widget to be mounted: a change between its first layout and its mount
+        would leave it at its old height.
+        """
+        if self.is_mounted and not self._drawn:
             self._drawn = True
-            # Not update(): on a widget that is laid out but not yet mounted it keeps the old height.
-            self.content = self._content()
+            self.update(self._content())
+
+    def on_mount(self) -> None:
+        """Draws what came too early."""
+        self.call_later(self.flush)
 
     def finish(self, note: str) -> None:
         """Draws the message for good, with a remark under it unless that is empty."""
@@ -96,4 +103,5 @@ class Transcript(VerticalScroll, can_focus=False):
 
     def _follow(self) -> None:
         if self._following:
-            self.scroll_end(animate=False, immediate=True)
+            # Forced, because the first text that overflows comes before its scroll bar.
+            self.scroll_end(animate=False, immediate=True, force=True)

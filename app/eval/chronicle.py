@@ -2,7 +2,7 @@
 
 Long-document tests need text whose every fact is known, that nobody has to
 download, and that no model has met before. A chronicle is filler prose about a
-small town in which sentences like "The home town of Morvan Teluk is Ostavi."
+small town in which sentences like "The home town of Morvan Telun is Ostavi."
 stand at chosen depths. Names are invented, so an answer can only come from the
 text. The same grammar feeds the training of the bundled models and their
 evaluation; the two draw from disjoint seeds (`TRAINING_SEEDS`).
