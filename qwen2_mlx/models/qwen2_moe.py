@@ -38,8 +38,8 @@ class SparseMoeBlock(nn.Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         chosen, shares = self.route(x)
-        routed = self.switch_mlp(x, chosen)
-        routed = (routed * shares[..., None].astype(x.dtype)).sum(axis=-2)
+        # A product rather than a weighted sum: no array of all experts' weighted outputs.
+        routed = (shares[..., None, :].astype(x.dtype) @ self.switch_mlp(x, chosen)).squeeze(-2)
         shared_share = mx.sigmoid(self.shared_expert_gate(x).astype(mx.float32)).astype(x.dtype)
         return routed + shared_share * self.shared_expert(x)
 
