@@ -262,7 +262,8 @@ def test_a_new_chat_empties_the_screen_and_the_conversation() -> None:
 
 def test_a_new_chat_ends_the_answer_that_is_being_written() -> None:
     gate = Gate()
-    session = ScriptedSession("old", gate, "old ", "old ")
+    written_on: list[bool] = []
+    session = ScriptedSession("old", gate, "old ", lambda: written_on.append(True))
 
     async def scenario(see: Screen) -> None:
         await see.ask("first")
@@ -275,6 +276,7 @@ def test_a_new_chat_ends_the_answer_that_is_being_written() -> None:
         assert see.messages == [("user", "second"), ("assistant", "new")]
 
     play(scenario, session)
+    assert not written_on
 
 
 def test_page_keys_move_the_transcript_and_the_stream_follows_only_at_its_end() -> None:
@@ -319,7 +321,7 @@ def test_a_growing_prompt_does_not_hide_the_end_of_the_answer() -> None:
 class SlowMessage(Message):
     """A message that is laid out long before it is mounted, as happens on a busy machine."""
 
-    async def on_mount(self) -> None:
+    async def on_mount(self) -> None:  # type: ignore[override]
         await asyncio.sleep(0.3)
 
 
