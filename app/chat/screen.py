@@ -116,6 +116,8 @@ class ChatApp(App[None], inherit_bindings=False):
     # What the engine reports.
 
     def _drain(self) -> None:
+        if not self.query(StatusLine):  # the reader quit, and the screen is being taken down
+            return
         events = self._engine.events
         for _ in range(len(events)):  # not until it is empty: the engine may fill it as fast
             self._handle(events.popleft())

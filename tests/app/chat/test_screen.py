@@ -12,7 +12,7 @@ from textual.events import Key, Paste
 from textual.pilot import Pilot
 
 from app.chat import screen
-from app.chat.engine import Engine
+from app.chat.engine import Engine, Loading
 from app.chat.prompt import Prompt
 from app.chat.screen import ChatApp, open_chat
 from app.chat.settings import Session, Settings
@@ -147,6 +147,19 @@ def test_keys_that_arrive_at_once_are_taken_in_order() -> None:
             see.app.post_message(Key(key, key if len(key) == 1 else None))
         await see.until(lambda: see.prompt.text == "mo")
         assert see.messages[0] == ("user", "hi\ny")
+
+    play(scenario, ScriptedSession("x"))
+
+
+def test_what_arrives_while_the_screen_is_taken_down_is_no_crash() -> None:
+    """The update timer can fire once more after a quit, when the widgets are gone already."""
+
+    async def scenario(see: Screen) -> None:
+        await see.until_ready()
+        await see.app.query_one(StatusLine).remove()
+        see.app._engine.events.append(Loading("tiny"))
+        await see.pilot.pause(0.2)
+        assert len(see.app._engine.events) == 1
 
     play(scenario, ScriptedSession("x"))
 
