@@ -33,7 +33,8 @@ class GenerationEvent:
     """One generated token and the run so far.
 
     `text` is what the token completes, possibly nothing. `finish_reason` is None until
-    the last event, then "stop" (the model ended, or a stop string) or "length". Rates are
+    the last event, then "stop" (the model ended, or a stop string) or "length".
+    `prompt_tokens` counts what was computed, `reused_tokens` what the cache held. Rates are
     tokens per second, `time_to_first_token` is seconds, `peak_memory` bytes.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cli import clean
 
@@ -55,4 +55,4 @@ def open_session(settings: Settings) -> Session:
     from qwen2_mlx.session import ChatSession
 
     model, tokenizer = load(settings.model, rope=settings.rope)
-    return cast(Session, ChatSession(model, tokenizer, system=settings.system))
+    return ChatSession(model, tokenizer, system=settings.system)
