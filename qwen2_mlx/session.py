@@ -56,7 +56,8 @@ class ChatSession:
         answer: list[str] = []
         tokens = 0
         try:
-            cached, ids, room = self._next_prompt(settings.pop("max_tokens", None) or self.max_tokens)
+            asked = settings.pop("max_tokens", None)
+            cached, ids, room = self._next_prompt(self.max_tokens if asked is None else asked)
             events = stream_generate(
                 self._model,
                 self._tokenizer,

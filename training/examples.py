@@ -112,13 +112,9 @@ def repeated_noise(rng: Random, vocabulary: int, length: int) -> Example:
     return Example(half + half, [False] * len(half) + [True] * len(half), [False] * 2 * len(half))
 
 
-def name_and_size(moe: bool, parameters: int) -> tuple[str, str]:
-    """How a bundled model speaks of itself."""
-    return ("tiny-moe" if moe else "tiny"), f"{parameters / 1e6:.1f} million"
-
-
 def talk_pairs(moe: bool, parameters: int) -> list[tuple[str, str]]:
-    return topics(*name_and_size(moe, parameters))
+    """What a bundled model is asked about itself, and what it answers."""
+    return topics("tiny-moe" if moe else "tiny", f"{parameters / 1e6:.1f} million")
 
 
 def _sentences(rng: Random) -> Iterator[str]:

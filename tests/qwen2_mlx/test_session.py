@@ -262,7 +262,7 @@ def _failing_after(calls: int, original: Callable[..., Any]) -> Callable[..., An
     return call
 
 
-@pytest.mark.parametrize("settings", [{"temperature": -1.0}, {"max_tokens": -1}], ids=str)
+@pytest.mark.parametrize("settings", [{"temperature": -1.0}, {"max_tokens": -1}, {"max_tokens": 0}], ids=str)
 def test_an_impossible_setting_takes_the_question_back(
     loaded: Loaded, session: ChatSession, settings: dict[str, Any]
 ) -> None:
