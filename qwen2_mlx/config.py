@@ -16,9 +16,22 @@ from qwen2_mlx.errors import ConfigError
 #: `max_position_embeddings` says (Qwen2 report, section 3.2).
 FAMILY_TRAINED_LENGTH = 32768
 
+#: The hidden size from which on dense models keep their retrieval to four trained lengths.
+HIDDEN_SIZE_OF_7B = 3584
+
 MODEL_TYPES = ("qwen2", "qwen2_moe")
 ROPE_TYPES = ("default", "yarn")
-ROPE_MODES = ("auto", "plain", "yarn")
+ROPE_MODES = ("auto", "plain", "yarn", "dca")
+
+#: Which length sets Dual Chunk Attention's temperature: the whole prompt's, for each of its
+#: rows (as the Qwen team's engine does), each row's own position, or none.
+LENGTH_FACTORS = ("prompt", "position", "off")
+
+#: Dual Chunk Attention that no config describes: its window is this part of the trained
+#: length, as in the 1M models, and it is offered to this many trained lengths, the
+#: farthest that was published for a 32K model (passkey at 1M, arXiv 2501.15383).
+DERIVED_LOCAL_SHARE = 32
+DERIVED_REACH = 32
 
 #: Sizes and numbers beyond these are damage. Without the limits a config alone could make
 #: the engine build layers until memory is full, or overflow the rotary arithmetic.
@@ -69,11 +82,22 @@ class RopeConfig:
 
 @dataclass(frozen=True)
 class DualChunkConfig:
-    """Dual Chunk Attention (arXiv 2402.17463). Inside the first chunk it equals plain RoPE."""
+    """Dual Chunk Attention (arXiv 2402.17463). Inside the first chunk it equals plain RoPE.
+
+    `chunk_size` is the largest relative position, not the length of a chunk: that is
+    `chunk_length`, in the paper's letters c, s = c - w and w = `local_size`. `reach` is the
+    number of tokens it is offered for.
+    """
 
     chunk_size: int
     local_size: int
     original_max_position_embeddings: int
+    reach: int
+    length_factor: str = "prompt"
+
+    @property
+    def chunk_length(self) -> int:
+        return self.chunk_size - self.local_size
 
 
 @dataclass(frozen=True)
@@ -95,7 +119,10 @@ class MoeConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """One model of the family. Sizes are counts; `dtype` is the checkpoint's nominal type."""
+    """One model of the family. Sizes are counts; `dtype` is the checkpoint's nominal type.
+
+    `trained_length` is how many tokens the model saw in one piece during training.
+    """
 
     model_type: str
     vocab_size: int
@@ -109,6 +136,7 @@ class ModelConfig:
     rms_norm_eps: float
     tie_word_embeddings: bool
     rope: RopeConfig
+    trained_length: int
     dual_chunk: DualChunkConfig | None = None
     moe: MoeConfig | None = None
     dtype: str | None = None
@@ -116,38 +144,61 @@ class ModelConfig:
     eos_token_ids: tuple[int, ...] = ()
 
     @property
-    def trained_length(self) -> int:
-        """Tokens the model saw in one piece during training."""
-        if self.dual_chunk:
-            return self.dual_chunk.original_max_position_embeddings or self.dual_chunk.chunk_size
-        if self.rope.yarn:
-            return self.rope.yarn.original_max_position_embeddings
-        return min(self.max_position_embeddings, FAMILY_TRAINED_LENGTH)
+    def rope_mode(self) -> str:
+        """How positions are encoded: plain, yarn or dca."""
+        return "yarn" if self.rope.yarn else "dca" if self.dual_chunk else "plain"
 
     @property
     def context_length(self) -> int:
-        """Tokens of prompt and answer together that the configured positions serve."""
+        """Tokens of prompt and answer together that the positions are meant for."""
         if self.rope.yarn:
             return int(self.rope.yarn.factor * self.rope.yarn.original_max_position_embeddings)
-        if self.dual_chunk:
-            return self.dual_chunk.chunk_size
-        return self.trained_length
+        return self.dual_chunk.reach if self.dual_chunk else self.trained_length
 
-    def with_rope(self, mode: str) -> "ModelConfig":
+    @property
+    def proven_length(self) -> int:
+        """Tokens up to which published retrieval results of this size are good in this mode.
+
+        Needle in a haystack of the Qwen2 report, figure 1: 128K for 7B and 72B, 64K for the mixture
+        of experts, 32K below. A config with dual chunks of its own states what it was made for.
+        """
+        if self.rope_mode == "plain":
+            return self.trained_length
+        if self.dual_chunk and self.dual_chunk.reach == self.max_position_embeddings:
+            return self.context_length
+        times = 2 if self.moe else 4 if self.hidden_size >= HIDDEN_SIZE_OF_7B else 1
+        return min(times * self.trained_length, self.context_length)
+
+    def with_rope(self, mode: str, length_factor: str = "prompt") -> "ModelConfig":
         """This config with the position mode that a user asked for.
 
-        `auto` is what the checkpoint says (a `dual_chunk_attention_config` outranks
-        `rope_scaling`, whose frequencies must not be mixed with it); `plain` drops YaRN;
-        `yarn` adds the factor 4 that the model cards recommend where none is configured.
+        `auto` is what the checkpoint says, and Dual Chunk Attention where it says nothing. A
+        `dual_chunk_attention_config` outranks `rope_scaling`, whose frequencies must not be
+        mixed with it. `yarn` adds the factor 4 of the model cards where none is configured.
+        The result has either YaRN, or dual chunks, or neither.
         """
         if mode not in ROPE_MODES:
             raise ConfigError(f"rope mode {mode!r} is unknown; choose one of {', '.join(ROPE_MODES)}")
-        yarn = self.rope.yarn
-        if mode == "plain" or (mode == "auto" and self.dual_chunk):
-            yarn = None
-        elif mode == "yarn" and yarn is None:
+        if length_factor not in LENGTH_FACTORS:
+            choices = ", ".join(LENGTH_FACTORS)
+            raise ConfigError(f"length factor {length_factor!r} is unknown; choose one of {choices}")
+        yarn, dual_chunk = self.rope.yarn, self.dual_chunk
+        if mode == "auto":
+            mode = "yarn" if yarn and not dual_chunk else "dca"
+        if mode == "yarn" and yarn is None:
             yarn = YarnConfig(factor=4.0, original_max_position_embeddings=self.trained_length)
-        return replace(self, rope=replace(self.rope, yarn=yarn))
+        if mode == "dca":
+            dual_chunk = replace(dual_chunk or self._derived_dual_chunk(), length_factor=length_factor)
+        return replace(
+            self,
+            rope=replace(self.rope, yarn=yarn if mode == "yarn" else None),
+            dual_chunk=dual_chunk if mode == "dca" else None,
+        )
+
+    def _derived_dual_chunk(self) -> DualChunkConfig:
+        length = self.trained_length
+        local = max(1, length // DERIVED_LOCAL_SHARE)
+        return DualChunkConfig(length, local, length, reach=DERIVED_REACH * length)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "ModelConfig":
@@ -167,6 +218,8 @@ class ModelConfig:
         layers = _size(raw, "num_hidden_layers")
         _reject_sliding_window(raw, layers)
         hidden, heads = _size(raw, "hidden_size"), _size(raw, "num_attention_heads")
+        rope, dual_chunk = _rope(raw), _dual_chunk(raw)
+        longest = _size(raw, "max_position_embeddings", FAMILY_TRAINED_LENGTH)
         config = cls(
             model_type=model_type,
             vocab_size=_size(raw, "vocab_size"),
@@ -176,11 +229,12 @@ class ModelConfig:
             num_attention_heads=heads,
             num_key_value_heads=_size(raw, "num_key_value_heads"),
             head_dim=_head_dim(raw, hidden, heads),
-            max_position_embeddings=_size(raw, "max_position_embeddings", FAMILY_TRAINED_LENGTH),
+            max_position_embeddings=longest,
             rms_norm_eps=_number(raw, "rms_norm_eps", 1e-6),
             tie_word_embeddings=_flag(raw, "tie_word_embeddings", False),
-            rope=_rope(raw),
-            dual_chunk=_dual_chunk(raw),
+            rope=rope,
+            trained_length=_trained_length(rope, dual_chunk, longest),
+            dual_chunk=dual_chunk,
             moe=_moe(raw) if model_type == "qwen2_moe" else None,
             dtype=_dtype(raw),
             quantization=_quantization(raw),
@@ -324,8 +378,18 @@ def _dual_chunk(raw: Mapping[str, Any]) -> DualChunkConfig | None:
     local = _size(settings, "local_size", 1024)
     if local >= chunk:
         raise ConfigError(f"local_size ({local}) must be smaller than chunk_size ({chunk})")
-    original = "original_max_position_embeddings"
-    return DualChunkConfig(chunk, local, _size(settings, original) if settings.get(original) else 0)
+    key = "original_max_position_embeddings"
+    original = _size(settings, key) if settings.get(key) else 0
+    reach = max(chunk, _size(raw, "max_position_embeddings", FAMILY_TRAINED_LENGTH))
+    return DualChunkConfig(chunk, local, original, reach)
+
+
+def _trained_length(rope: RopeConfig, dual_chunk: DualChunkConfig | None, longest: int) -> int:
+    if dual_chunk:
+        return dual_chunk.original_max_position_embeddings or dual_chunk.chunk_size
+    if rope.yarn:
+        return rope.yarn.original_max_position_embeddings
+    return min(longest, FAMILY_TRAINED_LENGTH)
 
 
 def _moe(raw: Mapping[str, Any]) -> MoeConfig:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import mlx.core as mx
 
+from qwen2_mlx.cache.remember import announce
 from qwen2_mlx.errors import PromptError
 from qwen2_mlx.models import Model
 from qwen2_mlx.sampling import LogitsProcessor, Sampler, Sampling
@@ -61,6 +62,7 @@ def stream_generate(
     cache: list[Any] | None = None,
     cached: Sequence[int] = (),
     on_prefill: Progress | None = None,
+    prefill_step: int | None = None,
     **settings: Any,
 ) -> Generator[GenerationEvent, None, None]:
     """Generates until the model ends its answer, a stop string appears or `max_tokens` are out.
@@ -88,7 +90,7 @@ def stream_generate(
     mx.reset_peak_memory()
     detokenizer, stops = tokenizer.detokenizer(), StopStrings(stop)
     first_at = start
-    tokens = generate_tokens(model, ids, cache, sampling, max_tokens, on_prefill, cached)
+    tokens = generate_tokens(model, ids, cache, sampling, max_tokens, on_prefill, cached, prefill_step)
     for count, token in enumerate(tokens, 1):
         now = time.perf_counter()
         first_at = now if count == 1 else first_at
@@ -136,6 +138,7 @@ def generate_tokens(
     max_tokens: int,
     on_prefill: Progress | None = None,
     cached: Sequence[int] = (),
+    prefill_step: int | None = None,
 ) -> Iterator[int]:
     """Yields up to `max_tokens` token ids.
 
@@ -144,7 +147,8 @@ def generate_tokens(
     """
     tokens = mx.array(list(prompt))
     sampler, processors = sampling.sampler(model.args.vocab_size), sampling.logits_processors()
-    prefill(model, tokens[:-1], cache, on_prefill)
+    announce(cache, cache[0].offset + len(prompt))
+    prefill(model, tokens[:-1], cache, on_prefill, prefill_step)
 
     history = mx.array([*cached, *prompt]) if processors else None
     ahead = step(model, tokens[-1:], cache, sampler, processors, history)
@@ -160,15 +164,24 @@ def generate_tokens(
         yield cast(int, current.item())
 
 
-def prefill(model: Model, tokens: mx.array, cache: list[Any], on_prefill: Progress | None = None) -> None:
-    """Runs `tokens` (time,) through the model in pieces, for the cache alone."""
-    total = tokens.shape[0]
-    for done in range(0, total, PREFILL_STEP):
-        model(tokens[None, done : done + PREFILL_STEP], cache=cache)
+def prefill(
+    model: Model,
+    tokens: mx.array,
+    cache: list[Any],
+    on_prefill: Progress | None = None,
+    prefill_step: int | None = None,
+) -> None:
+    """Runs `tokens` (time,) through the model, `prefill_step` at once (PREFILL_STEP), for the cache alone.
+
+    Where more of the prompt follows in another call, `announce` its whole length before.
+    """
+    total, length = tokens.shape[0], prefill_step or PREFILL_STEP
+    for done in range(0, total, length):
+        model(tokens[None, done : done + length], cache=cache)
         mx.eval([layer_cache.state for layer_cache in cache])
         mx.clear_cache()
         if on_prefill:
-            on_prefill(min(done + PREFILL_STEP, total), total)
+            on_prefill(min(done + length, total), total)
 
 
 def step(

@@ -1,5 +1,6 @@
 """From a model reference to a model and a tokenizer that can be used."""
 
+import logging
 from pathlib import Path
 
 import mlx.core as mx
@@ -14,18 +15,25 @@ from qwen2_mlx.sampling import from_generation_config
 from qwen2_mlx.tokenizer import Tokenizer
 from qwen2_mlx.weights import assign, quantize_like, read_tensors
 
+log = logging.getLogger(__name__)
+
 DTYPES = {"float32": mx.float32, "float16": mx.float16, "bfloat16": mx.bfloat16}
 
 
 def load(
-    ref: str, rope: str = "auto", dtype: str | None = None, fuse: bool = True
+    ref: str,
+    rope: str = "auto",
+    dtype: str | None = None,
+    fuse: bool = True,
+    length_factor: str = "prompt",
 ) -> tuple[Model, Tokenizer]:
     """Loads a model and its tokenizer, ready to generate on any thread.
 
     `ref` is `tiny`, `tiny-moe`, a folder, a hub id, or an alias (0.5b, 1.5b, 7b, 57b-a14b,
-    72b). `rope` is auto, plain or yarn. `dtype` (float32, float16, bfloat16) changes the
-    type of the weights; without it they stay as stored, except that on a CPU half-precision
-    weights become float32, because MLX's half-precision products there are slow and
+    72b). `rope` is auto, plain, yarn or dca, and `length_factor` (prompt, position, off) says which
+    length sets the temperature of dca; see `ModelConfig.with_rope`. `dtype` (float32, float16,
+    bfloat16) changes the type of the weights; without it they stay as stored, except that on a CPU
+    half-precision weights become float32, because half-precision products there are slow and
     accumulate badly. `fuse` merges projections for speed; switch it off to train or save
     the model under the checkpoint's names.
 
@@ -35,7 +43,10 @@ def load(
     if dtype is not None and dtype not in DTYPES:
         raise ValueError(f"dtype {dtype!r} is unknown; choose one of {', '.join(DTYPES)}")
     folder = resolve(ref)
-    config = read_config(folder).with_rope(rope)
+    config = read_config(folder)
+    if rope in ("auto", "dca") and config.dual_chunk and config.rope.yarn:
+        log.warning("%s configures YaRN and dual chunks, which exclude each other; dual chunks are used", ref)
+    config = config.with_rope(rope, length_factor)
     sampling, eos_ids = from_generation_config(folder)
     tokenizer = Tokenizer.from_folder(folder, (*config.eos_token_ids, *eos_ids))
     model = load_model(folder, config, dtype)

@@ -1,49 +1,76 @@
 """The one function that attends; models call it and never choose a path themselves."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import mlx.core as mx
 
-from qwen2_mlx import _mlx_lm
+from qwen2_mlx.attention import tiles
+from qwen2_mlx.attention.stores import DenseStore, Store
+from qwen2_mlx.attention.tiles import QuerySpan, tiled, whole_rows
 
-_mlx_lm.install()
-
-from mlx_lm.models.base import scaled_dot_product_attention  # noqa: E402
-
-#: Queries whose scores exist at once where MLX has no fused kernel.
+#: Queries that go through MLX's attention at once where it has no fused kernel.
 QUERY_BLOCK = 128
+
+#: Queries, a guess and a draft or two of it, whose scores are taken all at once.
+FEW_QUERIES = 8
+
+#: Head dimensions of MLX's fused Metal attention over many queries.
+FUSED_HEAD_DIMS = (64, 80, 128)
 
 
 def attend(
-    queries: mx.array, keys: Any, values: Any, *, cache: Any, scale: float, mask: mx.array | str | None
+    spans: Sequence[QuerySpan], store: Store, *, scale: float, mask: mx.array | str | None
 ) -> mx.array:
-    """Grouped-query attention.
+    """Grouped-query attention: one softmax over all spans, by the cheapest exact path.
 
-    `queries` is (batch, heads, new tokens, head_dim); `keys` and `values` are what the
-    cache's `update_and_fetch` returned, (batch, kv heads, all tokens, head_dim) or
-    their quantised parts; `mask` is None, "causal" or a boolean array that broadcasts
-    to (batch, heads, new tokens, all tokens). Returns (batch, heads, new tokens, head_dim).
+    `spans` hold the same queries, (batch, heads, queries, head_dim), under each span's
+    rotation; they lie side by side, and the last is causal. `mask` as an array is
+    a boolean that broadcasts to (batch, heads, queries, keys), for one span alone.
+    Returns (batch, heads, queries, head_dim). Scores are computed in tiles of at most
+    `tiles.workspace()` bytes, except under an array mask and for a single query.
     """
-    unfused = mx.default_device().type == mx.DeviceType.cpu
-    if unfused and isinstance(mask, str) and isinstance(keys, mx.array):
-        return _causal_in_blocks(queries, keys, values, scale)
-    attention: Any = scaled_dot_product_attention  # annotated without its "causal"
-    return attention(queries, keys, values, cache=cache, scale=scale, mask=mask)
+    queries, stop = spans[0].queries, spans[-1].stop
+    time = queries.shape[2]
+    plain = isinstance(store, DenseStore) and store.keys.dtype == queries.dtype
+    if plain and len(spans) == 1:
+        seen = store.upto(stop)
+        if isinstance(mask, mx.array):
+            return _sdpa(queries, seen, scale, mask)
+        if time == 1 or _is_fused(queries):
+            return _sdpa(queries, seen, scale, "causal" if time > 1 else None)
+        if _score_bytes(queries, stop) // time * QUERY_BLOCK <= tiles.workspace():
+            return _causal_in_blocks(queries, seen, scale)
+    if isinstance(mask, mx.array):
+        raise NotImplementedError("a mask as an array needs plain keys and a single span")
+    quantised = not isinstance(store, DenseStore)
+    few = time == 1 or (time <= FEW_QUERIES and _score_bytes(queries, stop) <= tiles.workspace())
+    return whole_rows(spans, store, scale) if few and (plain or quantised) else tiled(spans, store, scale)
 
 
-def _causal_in_blocks(queries: mx.array, keys: mx.array, values: mx.array, scale: float) -> mx.array:
-    """Causal attention, a block of queries after the other, each over the keys it may see.
+def _score_bytes(queries: mx.array, keys: int) -> int:
+    """Bytes of all scores in float32."""
+    batch, heads, time, _ = queries.shape
+    return 4 * batch * heads * time * keys
 
-    On a CPU MLX computes the scores of all queries and keys, half of them to be masked.
+
+def _is_fused(queries: mx.array) -> bool:
+    on_gpu = mx.default_device().type == mx.DeviceType.gpu
+    return on_gpu and queries.shape[-1] in FUSED_HEAD_DIMS
+
+
+def _sdpa(queries: mx.array, store: DenseStore, scale: float, mask: mx.array | str | None) -> mx.array:
+    return mx.fast.scaled_dot_product_attention(queries, store.keys, store.values, scale=scale, mask=mask)
+
+
+def _causal_in_blocks(queries: mx.array, store: DenseStore, scale: float) -> mx.array:
+    """A block of queries after the other, each over the keys it may see.
+
+    Without a fused kernel MLX computes the scores of all queries and keys, half of them to be masked.
     """
-    time, past = queries.shape[2], keys.shape[2] - queries.shape[2]
+    time = queries.shape[2]
+    past = store.keys.shape[2] - time
     blocks = []
     for start in range(0, time, QUERY_BLOCK):
         stop = min(start + QUERY_BLOCK, time)
-        seen = past + stop
-        blocks.append(
-            mx.fast.scaled_dot_product_attention(
-                queries[:, :, start:stop], keys[:, :, :seen], values[:, :, :seen], scale=scale, mask="causal"
-            )
-        )
+        blocks.append(_sdpa(queries[:, :, start:stop], store.upto(past + stop), scale, "causal"))
     return blocks[0] if len(blocks) == 1 else mx.concatenate(blocks, axis=2)

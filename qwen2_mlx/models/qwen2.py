@@ -13,15 +13,18 @@ import mlx.nn as nn
 
 from qwen2_mlx import _mlx_lm
 from qwen2_mlx.attention.attend import attend
+from qwen2_mlx.attention.context import AttentionContext, attention_context, prompt_length
+from qwen2_mlx.attention.key_bias import KeyBias
 from qwen2_mlx.attention.rope import Rope, attention_temperature
+from qwen2_mlx.attention.tiles import QuerySpan
+from qwen2_mlx.cache import KVCache, KVFormat, QuantizedKVCache
+from qwen2_mlx.cache.remember import remember
 from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.sampling import Sampling
 
 _mlx_lm.install()
 
 from mlx_lm.models.activations import swiglu  # noqa: E402
-from mlx_lm.models.base import create_attention_mask  # noqa: E402
-from mlx_lm.models.cache import KVCache  # noqa: E402
 
 
 class Attention(nn.Module):
@@ -36,17 +39,26 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(config.hidden_size, self.n_kv_heads * self.head_dim, bias=True)
         self.v_proj = nn.Linear(config.hidden_size, self.n_kv_heads * self.head_dim, bias=True)
         self.o_proj = nn.Linear(self.n_heads * self.head_dim, config.hidden_size, bias=False)
-        self.rope = Rope(config.rope, config.head_dim)
 
-    def __call__(self, x: mx.array, mask: mx.array | str | None, cache: Any) -> mx.array:
+    def __call__(self, x: mx.array, context: AttentionContext, cache: Any) -> mx.array:
         batch, time, _ = x.shape
         heads = self.project(x).reshape(batch, time, -1, self.head_dim).transpose(0, 2, 1, 3)
-        queries, keys = self.rotate(heads[:, : -self.n_kv_heads], 0 if cache is None else cache.offset)
-        values = heads[:, -self.n_kv_heads :]
-        if cache is not None:
-            keys, values = cache.update_and_fetch(keys, values)
-        attended = attend(queries, keys, values, cache=cache, scale=self.scale, mask=mask)
-        return self.o_proj(attended.transpose(0, 2, 1, 3).reshape(batch, time, -1))
+        own, keys = self.rotate(heads, context, without_bias=getattr(cache, "removes_bias", False))
+        store = remember(cache, keys, heads[:, -self.n_kv_heads :])
+        attended = []
+        for piece in context.pieces:
+            queries = heads[:, : self.n_heads, piece.start : piece.stop]
+            spans = [
+                QuerySpan(
+                    own if own is not None and span.rotate is context.rotate_keys else span.rotate(queries),
+                    span.start,
+                    span.stop,
+                )
+                for span in piece.spans
+            ]
+            attended.append(attend(spans, store, scale=self.scale * piece.gain, mask=context.mask))
+        joined = attended[0] if len(attended) == 1 else mx.concatenate(attended, axis=2)
+        return self.o_proj(joined.transpose(0, 2, 1, 3).reshape(batch, time, -1))
 
     def project(self, x: mx.array) -> mx.array:
         """Queries, keys and values of all heads side by side: (batch, time, heads x head_dim)."""
@@ -54,16 +66,28 @@ class Attention(nn.Module):
             return self.qkv_proj(x)
         return mx.concatenate([self.q_proj(x), self.k_proj(x), self.v_proj(x)], axis=-1)
 
-    def rotate(self, heads: mx.array, offset: int | mx.array) -> tuple[mx.array, mx.array]:
-        """Queries and keys, (batch, heads, time, head_dim) each, turned by their positions.
+    def rotate(
+        self, heads: mx.array, context: AttentionContext, without_bias: bool
+    ) -> tuple[mx.array | None, mx.array]:
+        """The queries as their own chunk sees them, if at hand, and the keys, turned by their positions.
 
-        For one token both turn in one launch, which costs more than its work; for many
-        they turn one after the other, which needs less memory at once.
+        Queries and keys of one token turn in one launch, which costs more than its work.
         """
+        end = self.n_heads + self.n_kv_heads
+        if without_bias:
+            return None, context.rotate_keys(heads[:, self.n_heads : end] - self.key_bias()[:, None])
         if heads.shape[2] == 1:
-            turned = self.rope(heads, offset)
+            turned = context.rotate_keys(heads[:, :end])
             return turned[:, : self.n_heads], turned[:, self.n_heads :]
-        return self.rope(heads[:, : self.n_heads], offset), self.rope(heads[:, self.n_heads :], offset)
+        return None, context.rotate_keys(heads[:, self.n_heads : end])
+
+    def key_bias(self) -> mx.array:
+        """The bias of the key projection, (kv heads, head_dim)."""
+        if "qkv_proj" in self:
+            bias = self.qkv_proj.bias[self.n_heads * self.head_dim :][: self.n_kv_heads * self.head_dim]
+        else:
+            bias = getattr(self.k_proj, "linear", self.k_proj).bias  # a LoRA layer wraps the projection
+        return bias.reshape(self.n_kv_heads, self.head_dim)
 
     def fuse(self) -> None:
         """Merges the three projections into `qkv_proj`, one matrix product instead of three.
@@ -108,8 +132,8 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def __call__(self, x: mx.array, mask: mx.array | str | None, cache: Any) -> mx.array:
-        x = x + self.self_attn(self.input_layernorm(x), mask, cache)
+    def __call__(self, x: mx.array, context: AttentionContext, cache: Any) -> mx.array:
+        x = x + self.self_attn(self.input_layernorm(x), context, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -123,6 +147,8 @@ class Qwen2Model(nn.Module):
             DecoderLayer(config, self.make_mlp(config, i)) for i in range(config.num_hidden_layers)
         ]
         self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.rope = Rope(config.rope, config.head_dim)
+        self.dual_chunk = config.dual_chunk
 
     @staticmethod
     def make_mlp(config: ModelConfig, layer: int) -> nn.Module:
@@ -134,10 +160,16 @@ class Qwen2Model(nn.Module):
     ) -> mx.array:
         x = self.embed_tokens(inputs) if input_embeddings is None else input_embeddings
         caches = cache or [None] * len(self.layers)
-        mask = create_attention_mask(x, caches[0])
+        context = self.context(x.shape[1], caches[0])
         for layer, layer_cache in zip(self.layers, caches, strict=True):
-            x = layer(x, mask, layer_cache)
+            x = layer(x, context, layer_cache)
         return self.norm(x)
+
+    def context(self, time: int, cache: Any) -> AttentionContext:
+        """What the layers share in a pass over `time` new tokens."""
+        mask = cache.make_mask(time, return_array=False, window_size=None) if cache is not None else None
+        offset = 0 if cache is None else cache.offset
+        return attention_context(self.rope, self.dual_chunk, time, offset, prompt_length(cache, time), mask)
 
 
 class Model(nn.Module):
@@ -175,9 +207,15 @@ class Model(nn.Module):
                 layer.self_attn.fuse()
             mx.eval(layer.parameters())  # layer by layer, so that few originals live beside their copies
 
-    def make_cache(self) -> list[KVCache]:
-        """An empty cache, one entry a layer."""
-        return [KVCache() for _ in self.layers]
+    def make_cache(self, kv: KVFormat | None = None) -> list[Any]:
+        """An empty cache, one entry a layer, in the model's own type or in the format `kv`."""
+        if kv is None or not kv.is_quantized:
+            return [KVCache(half=kv is not None) for _ in self.layers]
+        rope, dual_chunk = self.model.rope, self.model.dual_chunk
+        return [
+            QuantizedKVCache(kv, self.args.head_dim, KeyBias(layer.self_attn.key_bias(), rope, dual_chunk))
+            for layer in self.layers
+        ]
 
     def forbid(self, token_ids: Sequence[int]) -> None:
         """Gives these rows of the vocabulary a logit of minus infinity.

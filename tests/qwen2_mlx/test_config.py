@@ -158,6 +158,80 @@ def test_dual_chunk_settings_are_read() -> None:
     assert (read.chunk_size, read.local_size, read.original_max_position_embeddings) == (262144, 8192, 262144)
 
 
+# --- Which positions are used
+# ------------------------------------------------------------------------------------------------
+
+ONE_MILLION = {
+    "max_position_embeddings": 1010000,
+    "dual_chunk_attention_config": {
+        "chunk_size": 262144,
+        "local_size": 8192,
+        "original_max_position_embeddings": 262144,
+    },
+}
+FACTOR_4 = {"rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}}
+PLAIN = without(CLASSIC, "rope_scaling")
+
+
+@pytest.mark.parametrize(
+    ("changes", "mode", "used", "trained", "context"),
+    [
+        ({}, "auto", "dca", 32768, 1048576),
+        ({}, "plain", "plain", 32768, 32768),
+        ({}, "yarn", "yarn", 32768, 131072),
+        ({"max_position_embeddings": 131072}, "auto", "dca", 32768, 1048576),
+        ({"max_position_embeddings": 4096}, "auto", "dca", 4096, 131072),
+        (FACTOR_4, "auto", "yarn", 32768, 131072),
+        (FACTOR_4, "dca", "dca", 32768, 1048576),
+        (FACTOR_4, "plain", "plain", 32768, 32768),
+        (ONE_MILLION, "auto", "dca", 262144, 1010000),
+        (ONE_MILLION, "plain", "plain", 262144, 262144),
+        (ONE_MILLION | FACTOR_4, "auto", "dca", 262144, 1010000),
+        (ONE_MILLION | FACTOR_4, "yarn", "yarn", 262144, 131072),
+    ],
+)
+def test_each_mode_serves_the_lengths_it_is_made_for(
+    changes: dict[str, Any], mode: str, used: str, trained: int, context: int
+) -> None:
+    config = ModelConfig.from_dict(PLAIN | {"max_position_embeddings": 32768} | changes).with_rope(mode)
+    assert (config.rope_mode, config.trained_length, config.context_length) == (used, trained, context)
+    assert (config.rope.yarn is not None, config.dual_chunk is not None) == (used == "yarn", used == "dca")
+
+
+def test_dual_chunks_that_no_config_describes_span_the_trained_length() -> None:
+    chunks = ModelConfig.from_dict(PLAIN | {"max_position_embeddings": 131072}).with_rope("auto").dual_chunk
+    assert chunks is not None
+    assert (chunks.chunk_size, chunks.local_size, chunks.chunk_length) == (32768, 1024, 31744)
+    assert (chunks.original_max_position_embeddings, chunks.length_factor) == (32768, "prompt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "mode", "proven"),
+    [
+        ({"hidden_size": 896}, "auto", 32768),
+        ({"hidden_size": 3584}, "auto", 131072),
+        ({"hidden_size": 3584}, "yarn", 131072),
+        ({"hidden_size": 3584}, "plain", 32768),
+        ({"hidden_size": 3584} | ONE_MILLION, "auto", 1010000),
+        ({"hidden_size": 896} | ONE_MILLION, "auto", 1010000),
+    ],
+)
+def test_proven_lengths_follow_the_published_results(changes: dict[str, Any], mode: str, proven: int) -> None:
+    config = ModelConfig.from_dict(PLAIN | {"max_position_embeddings": 32768} | changes)
+    assert config.with_rope(mode).proven_length == proven
+
+
+def test_a_mixture_of_experts_is_proven_to_twice_its_length() -> None:
+    config = ModelConfig.from_dict(MOE | {"max_position_embeddings": 32768, "rope_scaling": None})
+    assert config.with_rope("auto").proven_length == 65536
+
+
+@pytest.mark.parametrize("arguments", [("linear",), ("dca", "squared")])
+def test_an_unknown_mode_is_refused_with_the_choices(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"is unknown; choose one of \w+, \w+"):
+        ModelConfig.from_dict(CLASSIC).with_rope(*arguments)
+
+
 # --- What is refused
 # ------------------------------------------------------------------------------------------------
 

@@ -63,8 +63,14 @@ def rotated_angles(rope: RopeConfig, head_dim: int, offset: int) -> np.ndarray:
     first_halves = mx.concatenate([mx.ones(head_dim // 2), mx.zeros(head_dim // 2)]).reshape(
         1, 1, 1, head_dim
     )
-    turned = np.array(Rope(rope, head_dim)(first_halves, offset=offset))[0, 0, 0].astype(np.float64)
-    return np.arctan2(turned[head_dim // 2 :], turned[: head_dim // 2])
+    rope_of_model, position = Rope(rope, head_dim), np.array([offset])
+    found = []
+    for rotate in (rope_of_model.at(position), rope_of_model.at(position, gain=np.ones(1))):
+        turned = np.array(rotate(first_halves))[0, 0, 0].astype(np.float64)
+        found.append(np.arctan2(turned[head_dim // 2 :], turned[: head_dim // 2]))
+    one_launch, by_tables = found
+    assert np.abs(np.angle(np.exp(1j * (one_launch - by_tables)))).max() < 1e-6
+    return by_tables
 
 
 @pytest.mark.parametrize("head_dim", [64, 128])
@@ -112,23 +118,49 @@ def test_the_model_turns_by_the_yarn_frequencies(head_dim: int) -> None:
 
 
 @pytest.mark.parametrize("yarn", [None, FACTOR_4], ids=["plain", "yarn"])
-@pytest.mark.parametrize("offset", [0, 5, 4095, 131071])
-def test_the_model_turns_by_position_times_frequency(yarn: YarnConfig | None, offset: int) -> None:
+@pytest.mark.parametrize("offset", [0, 5, 255, 256, 4095, 131071, 1_010_000])
+def test_angles_are_as_exact_at_a_million_as_at_the_start(yarn: YarnConfig | None, offset: int) -> None:
     frequencies = by_formula(yarn, 128, BASE) if yarn else plain(128, BASE)
     expected = offset * np.array(frequencies)
     turned = rotated_angles(RopeConfig(BASE, yarn), 128, offset)
     difference = np.angle(np.exp(1j * (turned - expected)))
-    # Angles are float32: half a unit in the last place of the largest, twice (frequency and product).
-    assert np.abs(difference).max() < 1e-6 + offset * 2.0**-23
+    assert np.abs(difference).max() < 1e-6
 
 
 def test_positions_within_a_piece_count_on_from_the_offset() -> None:
     rope = Rope(RopeConfig(BASE, FACTOR_4), 64)
     x = mx.random.normal((2, 3, 7, 64), key=mx.random.key(0))
-    together = np.array(rope(x, offset=11))
+    together = np.array(rope.at(np.arange(252, 259))(x))
     for step in range(7):
-        alone = np.array(rope(x[:, :, step : step + 1], offset=11 + step))
+        alone = np.array(rope.at(np.array([252 + step]))(x[:, :, step : step + 1]))
         assert np.abs(together[:, :, step : step + 1] - alone).max() < 1e-6
+
+
+def test_rows_of_a_batch_may_stand_at_positions_of_their_own() -> None:
+    rope = Rope(RopeConfig(BASE), 64)
+    x = mx.random.normal((2, 3, 4, 64), key=mx.random.key(0))
+    together = np.array(rope.at_offsets(mx.array([3, 90]))(x))
+    for row, offset in enumerate((3, 90)):
+        alone = np.array(rope.at(np.arange(offset, offset + 4))(x[row : row + 1]))
+        assert np.abs(together[row : row + 1] - alone).max() < 1e-5
+
+
+def test_a_gain_scales_the_rows_it_belongs_to() -> None:
+    rope = Rope(RopeConfig(BASE), 64)
+    x = mx.random.normal((1, 2, 3, 64), key=mx.random.key(0))
+    gains = np.array([1.0, 2.0, 0.5])
+    plainly = np.array(rope.at(np.arange(3))(x))
+    scaled = np.array(rope.at(np.arange(3), gain=gains)(x))
+    assert np.abs(scaled - plainly * gains[:, None]).max() < 1e-6
+
+
+def test_half_precision_is_turned_in_full_precision_and_rounded_once() -> None:
+    rope = Rope(RopeConfig(BASE), 64)
+    x = mx.random.normal((1, 2, 5, 64), key=mx.random.key(0)).astype(mx.bfloat16)
+    positions = np.arange(100_000, 100_005)
+    turned = rope.at(positions)(x)
+    assert turned.dtype == mx.bfloat16
+    assert mx.array_equal(turned, rope.at(positions)(x.astype(mx.float32)).astype(mx.bfloat16))
 
 
 @pytest.mark.parametrize(
