@@ -7,6 +7,7 @@ from pathlib import Path
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx_lm.models.cache import BatchKVCache, QuantizedKVCache
 from safetensors.numpy import load_file
 
 import qwen2_mlx
@@ -14,6 +15,7 @@ from qwen2_mlx.attention import tiles
 from qwen2_mlx.cache import KVFormat
 from qwen2_mlx.cache.remember import announce
 from qwen2_mlx.config import LENGTH_FACTORS
+from qwen2_mlx.errors import PromptError
 from qwen2_mlx.generate import stream_generate
 from qwen2_mlx.loading import load_model, read_config
 from qwen2_mlx.models import Model
@@ -192,3 +194,52 @@ def test_compact_caches_stay_near_the_formulas(tmp_path: Path, kv: str, steps: l
     full = run(model, tokens, steps)
     error = np.sqrt(np.mean((run(model, tokens, steps, KVFormat.parse(kv)) - full) ** 2)) / full.std()
     assert error < {"16": 2e-3, "8": 0.03, "8/4": 0.25}[kv]
+
+
+def test_mlx_lm_generation_loop_crosses_chunks_like_ours(folder: Path) -> None:
+    from mlx_lm.generate import generate_step
+
+    model, tokenizer = qwen2_mlx.load(str(folder), length_factor="position")
+    prompt = [int(token) for token in some_tokens(100)]
+    ours = [event.token for event in stream_generate(model, tokenizer, prompt, max_tokens=20)]
+    theirs = generate_step(mx.array(prompt), model, max_tokens=20, prefill_step_size=33)
+    assert [int(token) for token, _ in theirs][: len(ours)] == ours
+
+
+def test_mlx_lm_quantised_cache_is_read_across_chunks(tmp_path: Path) -> None:
+    config = with_chunks(32, 8) | {"hidden_size": 128, "num_attention_heads": 4}
+    model, _ = qwen2_mlx.load(str(write_lively_checkpoint(tmp_path, config)))
+    tokens = some_tokens(150)
+    cache = [QuantizedKVCache(group_size=32, bits=8) for _ in model.layers]
+    ours = np.array(model(mx.array(tokens[None]), cache=cache)[0])[:, :KNOWN_TOKENS]
+    full = run(model, tokens, [150])
+    assert np.sqrt(np.mean((ours - full) ** 2)) / full.std() < 0.03
+
+
+def test_a_batch_within_the_first_chunk_gives_each_row_its_own_logits(folder: Path) -> None:
+    model, _ = qwen2_mlx.load(str(folder))
+    rows = [some_tokens(20), some_tokens(13)]
+    padded = np.stack([np.pad(row, (20 - len(row), 0)) for row in rows])
+    cache = [BatchKVCache([20 - len(row) for row in rows]) for _ in model.layers]
+    together = np.array(model(mx.array(padded), cache=cache))[:, -1, :KNOWN_TOKENS]
+    for row, found in zip(rows, together, strict=True):
+        assert relative_error(found, run(model, row, [len(row)])[-1]) < 1e-5
+
+
+def test_a_batch_beyond_the_first_chunk_is_refused_in_one_line(folder: Path) -> None:
+    model, _ = qwen2_mlx.load(str(folder))
+    cache = [BatchKVCache([0, 3]) for _ in model.layers]
+    with pytest.raises(PromptError, match=r"24 tokens long .* run long prompts one at a time"):
+        model(mx.zeros((2, 25), mx.int32), cache=cache)
+
+
+def test_a_config_with_both_extensions_gets_dual_chunks_and_the_user_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    yarn = {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32}
+    folder = write_lively_checkpoint(tmp_path, with_chunks(32, 8) | {"rope_scaling": yarn})
+    model, _ = qwen2_mlx.load(str(folder))
+    assert model.args.rope_mode == "dca"
+    assert "dual chunks are used" in caplog.text
+    tokens = some_tokens(100)
+    assert relative_error(run(model, tokens, [100]), expected(folder, tokens, 32, 8, "prompt")) < TOLERANCE
