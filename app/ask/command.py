@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import cli
@@ -38,10 +39,12 @@ def build_parser() -> cli.Parser:
     add("--max-tokens", type=cli.positive_int, default=512, metavar="N", help="longest answer (default: 512)")
     add(
         "--rope",
-        choices=("auto", "plain", "yarn"),
+        choices=("auto", "plain", "yarn", "dca"),
         default="auto",
         help="how positions are encoded (default: auto)",
     )
+    add("--no-store", action="store_true",
+        help="neither use nor keep the processed document on disk (see qwen2-cache)")  # fmt: skip
     add("--json", action="store_true", help="print one JSON object when the answer is complete")
     add("--version", action=cli.VersionAction)
     return parser
@@ -64,13 +67,22 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _answer(document: str, args: argparse.Namespace) -> "Answer":
-    from app.ask.whole import Answer, prompt_ids, stream_answer
+    from app.ask import whole
+    from app.ask.progress import Reading
     from qwen2_mlx.loading import load
+    from qwen2_mlx.prefix_store.folder import default_folder
+    from qwen2_mlx.prefix_store.reuse import PrefixStore
 
-    model, tokenizer = load(args.model, rope=args.rope)
-    ids = prompt_ids(model, tokenizer, document, args.question)
+    folder = None if args.no_store else default_folder()
+    # The only temperature of dual chunks under which the document's part is the same in every prompt.
+    model, tokenizer = load(args.model, rope=args.rope, length_factor="position")
+    prompt = whole.document_prompt(model, tokenizer, document, args.question)
+    store = PrefixStore(model, folder, args.model, notify=_tell) if folder else None
+    cache = model.make_cache()
+    reused = whole.read_prompt(model, prompt, cache, store, _label(args.file), Reading(PROGRAM))
+    _show_reuse(reused, len(prompt.ids))
     pieces, event = [], None
-    with closing(stream_answer(model, tokenizer, ids, args.max_tokens, _show_prefill)) as events:
+    with closing(whole.stream_answer(model, tokenizer, prompt, cache, args.max_tokens)) as events:
         for event in events:
             pieces.append(cli.clean(event.text))
             if not args.json:
@@ -78,14 +90,22 @@ def _answer(document: str, args: argparse.Namespace) -> "Answer":
     if not args.json:
         print(flush=True)
     assert event is not None
-    return Answer("".join(pieces).strip(), event)
+    return whole.Answer("".join(pieces).strip(), event, len(prompt.ids), reused)
 
 
-def _show_prefill(done: int, total: int) -> None:
-    """Progress of a long document, on a terminal only."""
-    if sys.stderr.isatty() and (done < total or total > 2048):
-        end = "\n" if done == total else "\r"
-        print(f"{PROGRAM}: read {done:,} of {total:,} tokens", end=end, file=sys.stderr, flush=True)
+def _label(file: str) -> str:
+    """What the document is called in the store's lists."""
+    return "stdin" if file == "-" else Path(file).name
+
+
+def _tell(message: str) -> None:
+    print(f"{PROGRAM}: {cli.clean(message)}", file=sys.stderr, flush=True)
+
+
+def _show_reuse(reused: int, total: int) -> None:
+    """What an earlier question left, on a terminal only."""
+    if reused and sys.stderr.isatty():
+        _tell(f"{reused:,} of {total:,} tokens were kept from an earlier question")
 
 
 def _as_json(answer: "Answer", line: int | None, args: argparse.Namespace) -> dict[str, object]:
@@ -97,7 +117,11 @@ def _as_json(answer: "Answer", line: int | None, args: argparse.Namespace) -> di
         "line": line,
         "model": args.model,
         "finish_reason": answer.last.finish_reason,
-        "tokens": {"prompt": answer.last.prompt_tokens, "generated": answer.last.generation_tokens},
+        "tokens": {
+            "prompt": answer.prompt_tokens,
+            "reused": answer.reused_tokens,
+            "generated": answer.last.generation_tokens,
+        },
     }
 
 
