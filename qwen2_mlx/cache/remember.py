@@ -9,8 +9,10 @@ from qwen2_mlx.attention.stores import DenseStore, Quantized, QuantizedStore, St
 from qwen2_mlx.cache.dense import KVCache
 from qwen2_mlx.cache.quantized import QuantizedKVCache
 
-#: Tokens of an answer for which room is made together with the prompt's.
+#: Tokens of an answer for which room is made together with a long prompt's, which is then not
+#: copied when the answer begins.
 ANSWER_ROOM = 256
+LONG_PROMPT = 4096
 
 
 def remember(cache: Any, keys: mx.array, values: mx.array) -> Store:
@@ -37,4 +39,4 @@ def announce(cache: Sequence[Any], prompt_length: int) -> None:
     for layer_cache in cache:
         if isinstance(layer_cache, KVCache | QuantizedKVCache):
             layer_cache.prompt_length = prompt_length
-            layer_cache.reserve(prompt_length + ANSWER_ROOM)
+            layer_cache.reserve(prompt_length + (ANSWER_ROOM if prompt_length >= LONG_PROMPT else 0))
