@@ -1,10 +1,13 @@
 """A conversation: its messages and the cache that already holds most of them."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
+from qwen2_mlx.cache.format import KVFormat
+from qwen2_mlx.cache.remember import make_room
 from qwen2_mlx.errors import PromptError
 from qwen2_mlx.generate import GenerationEvent, Progress, stream_generate
+from qwen2_mlx.memory.plan import Plan
 from qwen2_mlx.models import Model
 from qwen2_mlx.sampling import Sampling
 from qwen2_mlx.tokenizer import Tokenizer
@@ -15,7 +18,8 @@ class ChatSession:
 
     Every turn renders the whole conversation, keeps the cached tokens it still begins
     with, and computes only the rest. So a default system prompt stands once, `messages`
-    may be edited between turns, and a stopped answer costs nothing.
+    may be edited between turns, and a stopped answer costs nothing. Beyond the trained length that
+    equals reading everything anew only under the length factor `position` (see `load`).
     """
 
     def __init__(
@@ -25,17 +29,25 @@ class ChatSession:
         system: str | None = None,
         sampling: Sampling | None = None,
         max_tokens: int = 1024,
+        plan: Callable[[int], Plan] | None = None,
     ):
+        """`plan` says how so many tokens are to be processed, or raises; see `memory.plan.choose`."""
         self.messages: list[dict[str, Any]] = []
         self.max_tokens = max_tokens
         self._model, self._tokenizer = model, tokenizer
         self._system, self._sampling = system, sampling
+        self._plan = plan
         self.clear()
 
     def clear(self) -> None:
         """Starts over; the system message stays."""
         self.messages[:] = [{"role": "system", "content": self._system}] if self._system else []
-        self._cache = self._model.make_cache()
+        self._kv: KVFormat | None = None
+        self._prefill_step: int | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._cache = self._model.make_cache(self._kv)
         self._fed: list[int] = []
 
     @property
@@ -50,7 +62,8 @@ class ChatSession:
 
         Closing the iterator early keeps the part that was yielded as the answer; a question
         without a single token of answer is taken back. `settings` override the sampling of
-        the session. Raises `PromptError` when the conversation outgrows the context.
+        the session. Raises `PromptError` when the conversation outgrows the context, and
+        `MemoryLimitError` when it outgrows the plan.
         """
         self.messages.append({"role": "user", "content": text})
         answer: list[str] = []
@@ -68,6 +81,7 @@ class ChatSession:
                 cache=self._cache,
                 cached=cached,
                 on_prefill=on_prefill,
+                prefill_step=self._prefill_step,
                 **settings,
             )
             for event in events:
@@ -91,11 +105,24 @@ class ChatSession:
                 f"the conversation is {len(ids)} tokens long and the model handles {limit};"
                 " shorten it or start a new one"
             )
+        room = min(max_tokens, limit - len(ids))
+        self._follow_plan(len(ids) + room)
         kept = min(_common_prefix(self._fed, ids), len(ids) - 1)
         for layer_cache in self._cache:
             layer_cache.trim(layer_cache.offset - kept)
         self._fed = ids
-        return ids[:kept], ids[kept:], min(max_tokens, limit - len(ids))
+        return ids[:kept], ids[kept:], room
+
+    def _follow_plan(self, tokens: int) -> None:
+        """Goes on with a smaller cache, read anew, where `tokens` no longer fit in the one there is."""
+        if self._plan is None:
+            return
+        plan = self._plan(tokens)
+        self._prefill_step = plan.prefill_step
+        if plan.kv != self._kv:
+            self._kv = plan.kv
+            self._forget()
+        make_room(self._cache, tokens)
 
 
 def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import cli
+from app import cli, long_context
 
 if TYPE_CHECKING:
     from app.ask.whole import Answer
@@ -37,12 +37,7 @@ def build_parser() -> cli.Parser:
         help="bundled name (tiny, tiny-moe), folder, hub id, or alias 0.5b 1.5b 7b 57b-a14b 72b"
         " (default: tiny)")  # fmt: skip
     add("--max-tokens", type=cli.positive_int, default=512, metavar="N", help="longest answer (default: 512)")
-    add(
-        "--rope",
-        choices=("auto", "plain", "yarn", "dca"),
-        default="auto",
-        help="how positions are encoded (default: auto)",
-    )
+    long_context.add_flags(add)
     add("--no-store", action="store_true",
         help="neither use nor keep the processed document on disk (see qwen2-cache)")  # fmt: skip
     add("--json", action="store_true", help="print one JSON object when the answer is complete")
@@ -69,6 +64,7 @@ def _run(args: argparse.Namespace) -> int:
 def _answer(document: str, args: argparse.Namespace) -> "Answer":
     from app.ask import whole
     from app.ask.progress import Reading
+    from qwen2_mlx.cache.remember import make_room
     from qwen2_mlx.loading import load
     from qwen2_mlx.prefix_store.folder import default_folder
     from qwen2_mlx.prefix_store.reuse import PrefixStore
@@ -77,9 +73,15 @@ def _answer(document: str, args: argparse.Namespace) -> "Answer":
     # The only temperature of dual chunks under which the document's part is the same in every prompt.
     model, tokenizer = load(args.model, rope=args.rope, length_factor="position")
     prompt = whole.document_prompt(model, tokenizer, document, args.question)
-    store = PrefixStore(model, folder, args.model, notify=_tell) if folder else None
-    cache = model.make_cache()
-    reused = whole.read_prompt(model, prompt, cache, store, _label(args.file), Reading(PROGRAM))
+    long_context.warn_past_proven(PROGRAM, model, len(prompt.ids))
+    tokens = len(prompt.ids) + min(args.max_tokens, model.args.context_length - len(prompt.ids))
+    plan = long_context.plan_prompt(model, tokens, args.kv_bits, args.memory_limit)
+    store = PrefixStore(model, folder, args.model, plan.prefill_step, _tell) if folder else None
+    cache = model.make_cache(plan.kv)
+    make_room(cache, tokens)
+    reused = whole.read_prompt(
+        model, prompt, cache, plan.prefill_step, store, _label(args.file), Reading(PROGRAM)
+    )
     _show_reuse(reused, len(prompt.ids))
     pieces, event = [], None
     with closing(whole.stream_answer(model, tokenizer, prompt, cache, args.max_tokens)) as events:

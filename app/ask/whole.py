@@ -13,7 +13,7 @@ import mlx.core as mx
 from app.ask.prompts import whole_document
 from qwen2_mlx.cache.remember import announce
 from qwen2_mlx.errors import PromptError
-from qwen2_mlx.generate import GenerationEvent, Progress, prefill, stream_generate
+from qwen2_mlx.generate import PREFILL_STEP, GenerationEvent, Progress, prefill, stream_generate
 from qwen2_mlx.models import Model
 from qwen2_mlx.prefix_store.reuse import PrefixStore
 from qwen2_mlx.tokenizer import Tokenizer
@@ -96,6 +96,7 @@ def read_prompt(
     model: Model,
     prompt: DocumentPrompt,
     cache: list[Any],
+    prefill_step: int = PREFILL_STEP,
     store: PrefixStore | None = None,
     label: str = "",
     on_prefill: Progress | None = None,
@@ -108,7 +109,7 @@ def read_prompt(
     if store and len(beginning) >= LEAST_STORED:
         return store.prefill(beginning, cache, len(prompt.ids), label, on_prefill)
     announce(cache, len(prompt.ids))
-    prefill(model, mx.array(beginning, dtype=mx.uint32), cache, on_prefill)
+    prefill(model, mx.array(beginning, dtype=mx.uint32), cache, on_prefill, prefill_step)
     return 0
 
 

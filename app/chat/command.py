@@ -6,7 +6,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from app import cli
+from app import cli, long_context
 from app.chat.settings import DEFAULT_MODEL, Settings, open_session
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv: list[str] | None) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
-    settings = Settings(args.model, args.rope, args.system, _overrides(args))
+    settings = Settings(args.model, args.rope, args.system, _overrides(args), args.kv_bits, args.memory_limit)
     if args.prompt is None and not args.json and _has_screen():
         from app.chat.screen import open_chat
 
@@ -65,8 +65,7 @@ def build_parser() -> cli.Parser:
         " (default: tiny)")  # fmt: skip
     add("-p", "--prompt", type=cli.text, metavar="TEXT", help="print the answer to TEXT and exit")
     add("--system", type=cli.text, metavar="TEXT", help="system prompt (default: the model's own)")
-    add("--rope", choices=("auto", "plain", "yarn"), default="auto",
-        help="how positions are encoded (default: auto)")  # fmt: skip
+    long_context.add_flags(add)
     add("--json", action="store_true", help="print one JSON object when the answer is complete")
     add("-v", "--verbose", action="store_true", help="print statistics on stderr")
     add("--version", action=cli.VersionAction)

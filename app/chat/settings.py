@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.cli import clean
+from app.long_context import plan_prompt
 
 if TYPE_CHECKING:
     from qwen2_mlx.generate import GenerationEvent
+    from qwen2_mlx.memory.plan import Plan
 
 DEFAULT_MODEL = "tiny"
 
@@ -19,14 +21,17 @@ DEFAULT_MODEL = "tiny"
 class Settings:
     """The flags that decide how a chat answers.
 
-    `overrides` holds what was set explicitly for `ChatSession.send` (`temperature`, `seed`,
-    `stop`, `max_tokens`, ...); whatever is absent comes from the model's own defaults.
+    `memory_limit` is in bytes, None for what the machine offers. `overrides` holds what was set
+    explicitly for `ChatSession.send` (`temperature`, `seed`, `stop`, `max_tokens`, ...); whatever is
+    absent comes from the model's own defaults.
     """
 
     model: str = DEFAULT_MODEL
     rope: str = "auto"
     system: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    kv_bits: str = "auto"
+    memory_limit: int | None = None
 
     @property
     def name(self) -> str:
@@ -54,5 +59,10 @@ def open_session(settings: Settings) -> Session:
     from qwen2_mlx import load
     from qwen2_mlx.session import ChatSession
 
-    model, tokenizer = load(settings.model, rope=settings.rope)
-    return ChatSession(model, tokenizer, system=settings.system)
+    # A turn reuses what earlier ones left, which is exact only if temperatures follow positions.
+    model, tokenizer = load(settings.model, rope=settings.rope, length_factor="position")
+
+    def plan(tokens: int) -> Plan:
+        return plan_prompt(model, tokens, settings.kv_bits, settings.memory_limit)
+
+    return ChatSession(model, tokenizer, system=settings.system, plan=plan)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import mlx.core as mx
 
 from qwen2_mlx.attention import tiles
+from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.stores import DenseStore, Store
 from qwen2_mlx.attention.tiles import QuerySpan, tiled, whole_rows
 
@@ -66,11 +67,13 @@ def _causal_in_blocks(queries: mx.array, store: DenseStore, scale: float) -> mx.
     """A block of queries after the other, each over the keys it may see.
 
     Without a fused kernel MLX computes the scores of all queries and keys, half of them to be masked.
+    Side by side the blocks would add up their scores.
     """
     time = queries.shape[2]
     past = store.keys.shape[2] - time
-    blocks = []
+    blocks: list[mx.array] = []
     for start in range(0, time, QUERY_BLOCK):
         stop = min(start + QUERY_BLOCK, time)
-        blocks.append(_sdpa(queries[:, :, start:stop], store.upto(past + stop), scale, "causal"))
+        block = after(queries[:, :, start:stop], blocks[-1:])
+        blocks.append(_sdpa(block, store.upto(past + stop), scale, "causal"))
     return blocks[0] if len(blocks) == 1 else mx.concatenate(blocks, axis=2)

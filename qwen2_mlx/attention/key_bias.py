@@ -7,11 +7,13 @@ added exactly. R(p)b is the same for every token at a position, and a rotation b
 256 h + l is one by 256 h after one by l, so all of it follows from a table of 256 rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
 import numpy as np
 
+from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.positions import key_positions
 from qwen2_mlx.attention.rope import TABLE_ROWS, Rope
 from qwen2_mlx.config import DualChunkConfig
@@ -25,10 +27,14 @@ class KeyBias:
     rope: Rope
     dual_chunk: DualChunkConfig | None
 
-    def at(self, start: int, stop: int) -> mx.array:
-        """The bias as keys `start` to `stop` carry it, float32 (1, kv heads, stop - start, head_dim)."""
+    def at(self, start: int, stop: int, done: Sequence[mx.array] = ()) -> mx.array:
+        """The bias as keys `start` to `stop` carry it, float32 (1, kv heads, stop - start, head_dim).
+
+        Computed once `done` is.
+        """
+        bias = after(self.bias, done)
         cos, sin = self.rope.cos_sin(key_positions(start, stop - start, self.dual_chunk))
-        first, second = mx.split(self.bias.astype(mx.float32)[:, None], 2, axis=-1)
+        first, second = mx.split(bias.astype(mx.float32)[:, None], 2, axis=-1)
         return mx.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)[None]
 
     def scores(self, queries: mx.array, start: int, stop: int) -> mx.array:

@@ -4,12 +4,14 @@ Shapes: queries and weights are (batch, kv heads, rows, ...), where the rows of 
 head are those of all its query heads.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import mlx.core as mx
 
 from qwen2_mlx.attention.key_bias import KeyBias
+from qwen2_mlx.attention.order import after
 
 
 class Store(Protocol):
@@ -28,8 +30,11 @@ class Store(Protocol):
         """Values `start` to `stop` weighted by (batch, kv heads, rows, stop - start)."""
         ...
 
-    def tile(self, start: int, stop: int) -> tuple[mx.array, mx.array]:
-        """Keys and values in float32, (batch, kv heads, stop - start, head_dim) each."""
+    def tile(self, start: int, stop: int, done: Sequence[mx.array] = ()) -> tuple[mx.array, mx.array]:
+        """Keys and values in float32, (batch, kv heads, stop - start, head_dim) each.
+
+        Read only once `done` is computed: MLX would read several tiles ahead, and they add up.
+        """
         ...
 
 
@@ -56,10 +61,10 @@ class DenseStore:
     def mix(self, weights: mx.array, start: int, stop: int) -> mx.array:
         return weights @ self.values[:, :, start:stop]
 
-    def tile(self, start: int, stop: int) -> tuple[mx.array, mx.array]:
+    def tile(self, start: int, stop: int, done: Sequence[mx.array] = ()) -> tuple[mx.array, mx.array]:
         return (
-            self.keys[:, :, start:stop].astype(mx.float32),
-            self.values[:, :, start:stop].astype(mx.float32),
+            after(self.keys[:, :, start:stop], done).astype(mx.float32),
+            after(self.values[:, :, start:stop], done).astype(mx.float32),
         )
 
 
@@ -74,9 +79,10 @@ class Quantized:
     def slice(self, start: int, stop: int) -> tuple[mx.array, ...]:
         return tuple(part[:, :, start:stop] for part in self.parts)
 
-    def dense(self, start: int, stop: int) -> mx.array:
-        """Rows `start` to `stop` in float32."""
+    def dense(self, start: int, stop: int, done: Sequence[mx.array] = ()) -> mx.array:
+        """Rows `start` to `stop` in float32, once `done` is computed."""
         codes, scales, biases = self.slice(start, stop)
+        codes = after(codes, done)
         scales, biases = scales.astype(mx.float32), biases.astype(mx.float32)
         return mx.dequantize(codes, scales, biases, group_size=self.group_size, bits=self.bits)
 
@@ -108,8 +114,8 @@ class QuantizedStore:
     def mix(self, weights: mx.array, start: int, stop: int) -> mx.array:
         return self.values.product(weights, start, stop, transpose=False)
 
-    def tile(self, start: int, stop: int) -> tuple[mx.array, mx.array]:
-        keys = self.keys.dense(start, stop)
+    def tile(self, start: int, stop: int, done: Sequence[mx.array] = ()) -> tuple[mx.array, mx.array]:
+        keys = self.keys.dense(start, stop, done)
         if self.key_bias:
-            keys = keys + self.key_bias.at(start, stop)
-        return keys, self.values.dense(start, stop)
+            keys = keys + self.key_bias.at(start, stop, done)
+        return keys, self.values.dense(start, stop, done)

@@ -14,6 +14,7 @@ from functools import partial
 
 import mlx.core as mx
 
+from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.stores import Store
 
 #: Bytes of the scores of one tile. MLX lets a few tiles run ahead, so about ten times as much
@@ -64,7 +65,7 @@ def tiled(spans: Sequence[QuerySpan], store: Store, scale: float) -> mx.array:
         stop = min(start + rows, time)
         # the block before is finished first: blocks side by side would add up their workspaces
         cut = [
-            QuerySpan(_after(span.queries[:, :, start:stop], blocks[-1:]), span.start, span.stop)
+            QuerySpan(after(span.queries[:, :, start:stop], blocks[-1:]), span.start, span.stop)
             for span in spans
         ]
         blocks.append(_block(cut, store, scale, hidden=time - stop).astype(queries.dtype))
@@ -81,8 +82,8 @@ def _block(spans: Sequence[QuerySpan], store: Store, scale: float, hidden: int) 
         rows = _rows(span.queries.astype(mx.float32) * scale, store)
         seen_by_all = span.stop - hidden - count + 1 if last else span.stop
         for start, stop in _tiles(span.start, span.stop - hidden if last else span.stop):
-            rows = _after(rows, state or ())
-            keys, values = store.tile(start, stop)
+            rows = after(rows, state or ())
+            keys, values = store.tile(start, stop, done=(rows,))
             scores = rows @ keys.swapaxes(-1, -2)
             if stop > seen_by_all:
                 scores = _mask_from(scores, count, seen_by_all - start)
@@ -126,8 +127,3 @@ def _rescale(
 ) -> tuple[mx.array, mx.array, mx.array]:
     raised = mx.maximum(highest, tile_highest)
     return raised, mx.exp(scores - raised), mx.exp(highest - raised)
-
-
-def _after(x: mx.array, done: Sequence[mx.array]) -> mx.array:
-    """`x`, computed only once `done` is."""
-    return mx.depends(x, list(done)) if done else x

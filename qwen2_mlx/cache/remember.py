@@ -39,4 +39,19 @@ def announce(cache: Sequence[Any], prompt_length: int) -> None:
     for layer_cache in cache:
         if isinstance(layer_cache, KVCache | QuantizedKVCache):
             layer_cache.prompt_length = prompt_length
-            layer_cache.reserve(prompt_length + (ANSWER_ROOM if prompt_length >= LONG_PROMPT else 0))
+            layer_cache.reserve(reserved_tokens(prompt_length))
+
+
+def reserved_tokens(prompt_length: int) -> int:
+    """Tokens for which a prompt takes memory at once."""
+    return prompt_length + (ANSWER_ROOM if prompt_length >= LONG_PROMPT else 0)
+
+
+def make_room(cache: Sequence[Any], tokens: int) -> None:
+    """Tells the caches how many `tokens` prompt and answer will be at most.
+
+    Long caches then take what was planned for them; without it they grow by a share of themselves.
+    """
+    if tokens >= LONG_PROMPT:
+        for layer_cache in cache:
+            layer_cache.reserve(tokens)

@@ -143,7 +143,9 @@ def test_nothing_on_stdin_as_document_is_one_line(run: Run) -> None:
 
 def test_a_prompt_beyond_the_context_is_one_line(tmp_path: Path, run: Run) -> None:
     folder = write_checkpoint(tmp_path / "short", {**DENSE, "max_position_embeddings": 16})
-    run(CHAT, "-m", folder, "-p", "hi", "--rope", "plain").assert_one_line(1, "the model handles 16", "shorten it")
+    run(CHAT, "-m", folder, "-p", "hi", "--rope", "plain").assert_one_line(
+        1, "the model handles 16", "shorten it"
+    )
 
 
 # The same through real processes: interpreter start, real file descriptors, real exit codes.

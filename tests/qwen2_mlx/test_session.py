@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qwen2_mlx import generate
+from qwen2_mlx import generate, load
+from qwen2_mlx.cache import KVFormat
 from qwen2_mlx.errors import PromptError
 from qwen2_mlx.generate import GenerationEvent, stream_generate
+from qwen2_mlx.memory.plan import MemoryLimitError, Plan
 from qwen2_mlx.models.qwen2 import DecoderLayer
 from qwen2_mlx.sampling import Sampling
 from qwen2_mlx.session import ChatSession
-from tests.checkpoints import END
-from tests.qwen2_mlx.lively import Loaded
+from tests.checkpoints import DENSE, END
+from tests.qwen2_mlx.lively import Loaded, write_lively_checkpoint
 
 TOKENS = 12
 CONTEXT = 512
@@ -338,3 +341,39 @@ def test_a_stop_string_is_not_part_of_the_answer(loaded: Loaded, session: ChatSe
     assert session.messages[-1]["content"] == text(events)
     expected = fresh(loaded, asked(session, QUESTIONS[1]))
     assert tokens(ask(session, QUESTIONS[1])) == expected
+
+
+# Memory
+
+
+def test_a_conversation_goes_on_in_a_smaller_cache_when_memory_asks_for_it(tmp_path: Path) -> None:
+    folder = write_lively_checkpoint(tmp_path, DENSE | {"hidden_size": 128})
+    model, tokenizer = load(str(folder), rope="plain")
+    tokenizer.eos_ids = frozenset()
+
+    def plan(tokens: int) -> Plan:
+        kv = KVFormat(8, 8) if tokens > 100 else None
+        return Plan(tokens, kv, 64, weights=0, cache=0, workspace=0)
+
+    session = ChatSession(model, tokenizer, max_tokens=TOKENS, plan=plan)
+    ask(session, "1")
+    assert session._cache[0].format is None
+    conversation = asked(session, "2" * 60)
+    events = ask(session, "2" * 60)
+    assert session._cache[0].format == KVFormat(8, 8)
+    assert events[0].reused_tokens == 0
+    fresh_events = stream_generate(
+        model, tokenizer, conversation, max_tokens=TOKENS, cache=model.make_cache(KVFormat(8, 8)),
+        prefill_step=64,
+    )  # fmt: skip
+    assert tokens(events) == tokens(list(fresh_events))
+
+
+def test_a_turn_that_does_not_fit_is_taken_back(loaded: Loaded) -> None:
+    def plan(tokens: int) -> Plan:
+        raise MemoryLimitError(f"{tokens} tokens are too many")
+
+    session = ChatSession(loaded.model, loaded.tokenizer, plan=plan)
+    with pytest.raises(MemoryLimitError):
+        ask(session, QUESTIONS[0])
+    assert session.messages == []

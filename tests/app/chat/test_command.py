@@ -277,7 +277,7 @@ def test_a_bug_keeps_its_traceback(play: Play) -> None:
         (["-p", "hi", "--seed", str(2**64)], "--seed"),
         (["-p", "hi", "--seed", "-1"], "--seed"),
         (["-p", "hi", "--stop", ""], "--stop"),
-        (["-p", "hi", "--rope", "dca"], "--rope"),
+        (["-p", "hi", "--rope", "spiral"], "--rope"),
         (["-p", "hi", "--max", "3"], "--max"),
         (["-p", "hi", "there"], "there"),
     ],

@@ -149,9 +149,9 @@ class Watched:
         self.store, self.heads = store, store.heads
         self.largest = 0
 
-    def tile(self, start: int, stop: int) -> tuple[mx.array, mx.array]:
+    def tile(self, start: int, stop: int, done: Sequence[mx.array] = ()) -> tuple[mx.array, mx.array]:
         self.largest = max(self.largest, stop - start)
-        return self.store.tile(start, stop)
+        return self.store.tile(start, stop, done)
 
     def scores(self, queries: mx.array, start: int, stop: int) -> mx.array:
         raise AssertionError("a long prefill must not score all keys at once")

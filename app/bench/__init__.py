@@ -1,0 +1,1 @@
+"""`qwen2-bench`: what a model needs and how fast it is."""
