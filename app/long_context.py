@@ -24,7 +24,7 @@ def add_flags(add: Callable[..., Any]) -> None:
 def add_memory_flags(add: Callable[..., Any]) -> None:
     """`--kv-bits` and `--memory-limit`."""
     add("--kv-bits", choices=KV_BITS, default="auto",
-        help="bits of cached keys/values (default: auto, fewer than the model's only where memory is short)")  # fmt: skip
+        help="bits of cached keys/values (default: auto, fewer where memory is short)")  # fmt: skip
     add("--memory-limit", type=size, metavar="SIZE",
         help="such as 32GB (default: what the device recommends)")  # fmt: skip
 

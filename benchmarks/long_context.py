@@ -44,9 +44,13 @@ def weights_and_models(raw: dict[str, Any]) -> tuple[Model, Any]:
     ours = build(ModelConfig.from_dict(raw).with_rope("plain"))
     theirs = mlx_lm_qwen2.Model(mlx_lm_qwen2.ModelArgs.from_dict(raw))
     mx.eval(ours.parameters())
-    theirs.load_weights(tree_flatten(ours.parameters()), strict=True)
+    theirs.load_weights(_named(ours), strict=True)
     mx.eval(theirs.parameters())
     return ours, theirs
+
+
+def _named(model: Model) -> list[tuple[str, mx.array]]:
+    return list(dict(tree_flatten(model.parameters())).items())
 
 
 def peak_of(run: Callable[[], None]) -> int:
@@ -85,7 +89,7 @@ def times(pairs: int) -> dict[str, float]:
     plain, _ = weights_and_models(_TIMED)
     chunks = DualChunkConfig(_CHUNK, _CHUNK // 32, _CHUNK, reach=_CHUNK * 32)
     dual = build(replace(plain.args, dual_chunk=chunks))
-    dual.load_weights(tree_flatten(plain.parameters()), strict=True)
+    dual.load_weights(_named(plain), strict=True)
     tokens = mx.array([(7 * i) % 1000 for i in range(_CHUNKS * chunks.chunk_length - 100)])
     ratios: dict[str, list[float]] = {"prefill": [], "decode": []}
     for turn in range(pairs + 1):
@@ -132,7 +136,8 @@ def main() -> None:
     for length in args.lengths:
         found[length] = memory(length)
         for name, peak in found[length].items():
-            print(f"{length:>8} {name:10}{peak / 1e6:6.0f}{peak / found[length]['ours 16']:20.2f}", flush=True)
+            share = peak / found[length]["ours 16"]
+            print(f"{length:>8} {name:10}{peak / 1e6:6.0f}{share:20.2f}", flush=True)
     if args.json:
         print(json.dumps({"time_ratios": ratio, "peak_bytes": found}))
 

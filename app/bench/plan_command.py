@@ -19,6 +19,8 @@ CONTEXTS = tuple(2**n for n in range(12, 21))
 
 GROUP_SIZE = 64
 
+_COLUMNS = ("context", "KV bits", "weights", "cache", "workspace", "total", "fits", "prefill step")
+
 
 def add_flags(parser: cli.Parser) -> None:
     """The flags of the plan."""
@@ -99,12 +101,13 @@ def _print_table(args: argparse.Namespace, plans: "list[Plan]", limit: int, most
     from qwen2_mlx.memory.limit import size_text
 
     print(f"{cli.clean(args.model)}: memory as calculated, limit {size_text(limit)}")
-    lines = [("context", "KV bits", "weights", "cache", "workspace", "total", "fits", "prefill step")]
+    lines: list[tuple[str, ...]] = [_COLUMNS]
     for plan in plans:
         sizes = (plan.weights, plan.cache, plan.workspace, plan.total)
         fits = "yes" if plan.total <= limit else "no"
-        shown = (f"{plan.context:,}", _bits(plan.kv), *map(size_text, sizes), fits, f"{plan.prefill_step}")
-        lines.append(shown)
+        lines.append(
+            (f"{plan.context:,}", _bits(plan.kv), *map(size_text, sizes), fits, f"{plan.prefill_step}")
+        )
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))

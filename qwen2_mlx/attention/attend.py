@@ -33,7 +33,7 @@ def attend(
     queries, stop = spans[0].queries, spans[-1].stop
     time = queries.shape[2]
     plain = isinstance(store, DenseStore) and store.keys.dtype == queries.dtype
-    if plain and len(spans) == 1:
+    if isinstance(store, DenseStore) and plain and len(spans) == 1:
         seen = store.upto(stop)
         if isinstance(mask, mx.array):
             return _sdpa(queries, seen, scale, mask)

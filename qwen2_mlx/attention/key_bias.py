@@ -49,7 +49,7 @@ class KeyBias:
         even, odd = (q1 * b1 + q2 * b2)[..., None, :], (q2 * b1 - q1 * b2)[..., None, :]
         cos, sin = (table[: -(-longest // TABLE_ROWS)] for table in self.rope.far(longest - 1))
         turned = mx.concatenate([even * cos + odd * sin, odd * cos - even * sin], axis=-1)
-        table = mx.concatenate(self.rope.near, axis=-1)
+        table = mx.concatenate(list(self.rope.near), axis=-1)
         scores = (turned @ table.T).flatten(-2)  # one column a position
         if positions[0] == 0 and len(positions) == longest:
             return scores[..., :longest]

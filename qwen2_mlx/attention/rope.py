@@ -87,7 +87,12 @@ class Rope:
         if gain is not None:
             factors = mx.array(gain.astype(np.float32))[:, None]
             cos, sin = cos * factors, sin * factors
-        return lambda x: mx.concatenate(_turn(*mx.split(x, 2, axis=-1), cos, sin), axis=-1)
+
+        def rotate(x: mx.array) -> mx.array:
+            first, second = mx.split(x, 2, axis=-1)
+            return mx.concatenate(list(_turn(first, second, cos, sin)), axis=-1)
+
+        return rotate
 
     def at_offsets(self, offsets: mx.array) -> Rotation:
         """The rotation of a batch whose rows begin at different positions, int (batch,).
@@ -139,5 +144,7 @@ def _turn(first: mx.array, second: mx.array, cos: mx.array, sin: mx.array) -> tu
     return (first * cos - second * sin).astype(dtype), (second * cos + first * sin).astype(dtype)
 
 
-def _add_angles(cos_a: mx.array, sin_a: mx.array, cos_b: mx.array, sin_b: mx.array) -> tuple[mx.array, ...]:
+def _add_angles(
+    cos_a: mx.array, sin_a: mx.array, cos_b: mx.array, sin_b: mx.array
+) -> tuple[mx.array, mx.array]:
     return cos_a * cos_b - sin_a * sin_b, sin_a * cos_b + cos_a * sin_b

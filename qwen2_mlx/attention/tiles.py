@@ -19,7 +19,7 @@ from qwen2_mlx.attention.stores import Store
 
 #: Bytes of the scores of one tile. MLX lets a few tiles run ahead, so about ten times as much
 #: is in use at once. A GPU needs large tiles to be busy, a CPU small ones for its caches.
-WORKSPACE = {mx.DeviceType.cpu: 4 * 2**20, mx.DeviceType.gpu: 32 * 2**20}
+CPU_WORKSPACE, GPU_WORKSPACE = 4 * 2**20, 32 * 2**20
 
 #: Keys of a tile.
 TILE_KEYS = 1024
@@ -38,7 +38,7 @@ class QuerySpan:
 
 def workspace() -> int:
     """Bytes of the scores of one tile on the device in use."""
-    return WORKSPACE[mx.default_device().type]
+    return GPU_WORKSPACE if mx.default_device().type == mx.DeviceType.gpu else CPU_WORKSPACE
 
 
 def whole_rows(spans: Sequence[QuerySpan], store: Store, scale: float) -> mx.array:

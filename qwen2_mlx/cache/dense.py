@@ -1,7 +1,6 @@
 """Keys and values as they are, or rounded to half precision."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import mlx.core as mx
 
@@ -68,12 +67,3 @@ class KVCache(mlx_lm_cache.KVCache):
         """Holds `tensors` instead of what it held."""
         self.keys, self.values = tensors["keys"], tensors["values"]
         self.offset = tensors["keys"].shape[2]
-
-    @property
-    def state(self) -> Any:
-        """mlx-lm's form of what is held."""
-        return self.keys, self.values, self.offset
-
-    @state.setter
-    def state(self, value: Any) -> None:
-        self.keys, self.values, self.offset = value

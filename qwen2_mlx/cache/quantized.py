@@ -109,17 +109,17 @@ class QuantizedKVCache(_BaseCache):
         return sum(array.nbytes for array in self._arrays.values())
 
     @property
-    def state(self) -> Any:
+    def state(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride] - it is not set
         """The arrays, for mlx-lm's loops to evaluate."""
         return list(self._arrays.values())
 
-    def size(self) -> int:
+    def size(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.offset
 
     def empty(self) -> bool:
         return not self._arrays
 
-    def is_trimmable(self) -> bool:
+    def is_trimmable(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         return True
 
     def trim(self, n: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import mlx.core as mx
 from mlx.utils import tree_flatten
 
-from qwen2_mlx.attention.tiles import WORKSPACE
+from qwen2_mlx.attention.tiles import CPU_WORKSPACE, GPU_WORKSPACE, workspace
 from qwen2_mlx.cache.format import KVFormat
 from qwen2_mlx.cache.growth import STEP
 from qwen2_mlx.config import ModelConfig
@@ -59,10 +59,11 @@ def choose(
     `weights` is in bytes. Raises `MemoryLimitError` with the numbers and what would fit, and
     `ConfigError` where the only format cannot hold heads of this size.
     """
-    plans = list(_plans(config, compute, weights, context, formats))
-    fitting = next((plan for plan in plans if plan.total <= limit), None)
-    if fitting:
-        return fitting
+    plans = []
+    for plan in _plans(config, compute, weights, context, formats):
+        if plan.total <= limit:
+            return plan
+        plans.append(plan)
     least = min(plans, key=lambda plan: plan.total)
     needed = (
         f"{context:,} tokens need at least {size_text(least.total)} (weights {size_text(weights)}, cache"
@@ -141,14 +142,14 @@ def weight_bytes(model: Model) -> int:
 def compute_of(model: Model) -> Compute:
     """How a model computes on the device in use."""
     device = mx.default_device().type
-    return Compute(model.model.norm.weight.dtype.size, device == mx.DeviceType.gpu, WORKSPACE[device])
+    return Compute(model.model.norm.weight.dtype.size, device == mx.DeviceType.gpu, workspace())
 
 
 def metal() -> Compute:
     """Half precision with Metal's kernels."""
-    return Compute(2, True, WORKSPACE[mx.DeviceType.gpu])
+    return Compute(2, True, GPU_WORKSPACE)
 
 
 def cpu() -> Compute:
     """Float32, which `load` chooses on a CPU."""
-    return Compute(4, False, WORKSPACE[mx.DeviceType.cpu])
+    return Compute(4, False, CPU_WORKSPACE)

@@ -26,7 +26,7 @@ _REPEATS = 6
 class Compute:
     """Where and in what type a model computes: bytes of a number, and whether MLX has its fused kernels.
 
-    `tile` is the size of a tile of scores, see `attention.tiles.WORKSPACE`.
+    `tile` is the size of a tile of scores, see `attention.tiles.workspace`.
     """
 
     itemsize: int

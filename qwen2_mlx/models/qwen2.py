@@ -86,7 +86,8 @@ class Attention(nn.Module):
         if "qkv_proj" in self:
             bias = self.qkv_proj.bias[self.n_heads * self.head_dim :][: self.n_kv_heads * self.head_dim]
         else:
-            bias = getattr(self.k_proj, "linear", self.k_proj).bias  # a LoRA layer wraps the projection
+            projection: Any = self.k_proj
+            bias = getattr(projection, "linear", projection).bias  # a LoRA layer wraps the projection
         return bias.reshape(self.n_kv_heads, self.head_dim)
 
     def fuse(self) -> None:

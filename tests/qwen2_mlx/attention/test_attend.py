@@ -174,7 +174,8 @@ def test_memory_of_a_long_prefill_is_bounded(kind: str, monkeypatch: pytest.Monk
     arrays = [np.random.default_rng(i).standard_normal((1, KV_HEADS, keys, HEAD_DIM)) for i in range(2)]
     store = DenseStore(*(mx.array(part.astype(np.float32)) for part in arrays))
     if kind == "quantised":
-        store = QuantizedStore(*(quantized(part.astype(np.float32), 8)[0] for part in arrays))
+        keys_part, values_part = (quantized(part.astype(np.float32), 8)[0] for part in arrays)
+        store = QuantizedStore(keys_part, values_part)
         mx.eval(store.keys.parts, store.values.parts)
     older, own = (mx.random.normal((1, 16, 32, HEAD_DIM)) for _ in range(2))
     spans = [QuerySpan(older, 0, keys - 32), QuerySpan(own, keys - 32, keys)]
