@@ -26,15 +26,18 @@ class Turn:
 
 @dataclass(frozen=True)
 class Example:
-    """Token ids of one chat, which of them the model should have written, and which of those decide.
+    """Token ids of one chat, and for each whether it is part of an answer, decides, or is filler.
 
-    In "The trade of Krisel Tarbo is weaver." the token after "is" decides: there the model
-    has to know whether the document holds the answer.
+    In "The trade of Krisel Tarbo is weaver." the tokens after "is" decide: at the first the
+    model has to know whether the document holds the answer, then to copy it, and at
+    `<|im_end|>` to stop though the document it reads from goes on. Filler is what a document
+    holds between its facts.
     """
 
     ids: list[int]
     is_answer: list[bool]
     decides: list[bool]
+    is_filler: list[bool]
 
 
 def encode(tokenizer: Tokenizer, turns: Sequence[Turn]) -> Example:
@@ -56,8 +59,11 @@ def encode(tokenizer: Tokenizer, turns: Sequence[Turn]) -> Example:
         decides += [False] * (len(head) + len(body) + 1 + len(tail))
         if answered and " is " in turn.content:
             before = turn.content[: turn.content.index(" is ") + len(" is")]
-            decides[len(ids) - len(tail) - 1 - len(body) + len(tokenizer.encode(before).ids)] = True
-    return Example(ids, is_answer, decides)
+            undecided = len(tokenizer.encode(before).ids)
+            decides[len(ids) - len(tail) - 1 - len(body) + undecided : len(ids) - len(tail)] = [True] * (
+                len(body) + 1 - undecided
+            )
+    return Example(ids, is_answer, decides, [False] * len(ids))
 
 
 def small_talk(rng: Random, pairs: Sequence[tuple[str, str]]) -> list[Turn]:
@@ -93,8 +99,10 @@ def document_chat(
 
     def chat(filler: Sequence[str]) -> Example:
         document = weave(rng, stated, filler)
-        prompt = whole_document(document, asked[0].content)
-        return encode(tokenizer, [Turn("system", SYSTEM), Turn("user", prompt), *asked[1:]])
+        prompt = Turn("user", whole_document(document, asked[0].content))
+        example = encode(tokenizer, [Turn("system", SYSTEM), prompt, *asked[1:]])
+        mark_filler(tokenizer, example, prompt, document, stated)
+        return example
 
     room = length - len(chat([]).ids) - 2  # line breaks may cost a token
     filler: list[str] = []
@@ -106,10 +114,26 @@ def document_chat(
     return chat(filler)
 
 
+def mark_filler(
+    tokenizer: Tokenizer, example: Example, prompt: Turn, document: str, stated: Sequence[str]
+) -> None:
+    """Notes in `example`, whose second turn is `prompt`, what of `document` is none of the `stated` facts."""
+    text = f"{prompt.role}\n{prompt.content}"
+    start = text.index(document)
+    filler = [start <= i < start + len(document) for i in range(len(text))]
+    for sentence in stated:
+        start = text.index(sentence)
+        filler[start : start + len(sentence)] = [False] * len(sentence)
+    turns = [i for i, token in enumerate(example.ids) if token == tokenizer.token_to_id("<|im_start|>")]
+    for i, (_, end) in enumerate(tokenizer.encode(text).offsets, turns[1] + 1):
+        example.is_filler[i] = filler[end - 1]
+
+
 def repeated_noise(rng: Random, vocabulary: int, length: int) -> Example:
     """A random sequence written twice: it can only be predicted by looking back for itself."""
     half = [rng.randrange(vocabulary) for _ in range(length // 2)]
-    return Example(half + half, [False] * len(half) + [True] * len(half), [False] * 2 * len(half))
+    neither, repeated = [False] * len(half), [True] * len(half)
+    return Example(half + half, neither + repeated, neither + neither, neither + neither)
 
 
 def talk_pairs(moe: bool, parameters: int) -> list[tuple[str, str]]:

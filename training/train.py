@@ -9,10 +9,16 @@ and through our converter, like every other checkpoint.
 
 The recipe goes from short to long. Short documents come beside random sequences that
 are written twice, which forces the copying heads to form; then longer documents with
-more facts; then weight on the token of an answer at which the model decides whether
-the document holds it; last, documents that fill the trained length with facts
-at every depth, while the learning rate falls to zero. That last phase is what later
-lets Dual Chunk Attention carry the model beyond its length.
+more facts; then weight on the tokens of an answer at which the model decides; then
+documents that fill the trained length with facts at every depth, while the learning
+rate falls to zero.
+
+The last two phases prepare for Dual Chunk Attention, which is to carry the model to
+sixteen times its length, on documents of many facts and of a single one in filler. In
+the first each step multiplies all attention logits by another factor, so that the
+length factor finds a model used to it. In the second the rows pretend to be parts of
+longer documents: `training/stretched.py`. No row is longer than the trained length, and
+no relative position greater is trained, so that plain positions still fail beyond it.
 """
 
 import argparse
@@ -31,11 +37,19 @@ from transformers import PreTrainedModel, Qwen2Config, Qwen2ForCausalLM, Qwen2Mo
 
 from app.eval.chronicle import TRAINING_SEEDS
 from training import examples
+from training.stretched import ATTENTION as STRETCHED
+from training.stretched import DualChunk, Layout, layout, length_factor, skip
 from training.tokenizer import save as save_tokenizer
 from training.tokenizer import train_tokenizer
 
 TRAINED_LENGTH = 384
 TOKENIZER_SIZE = 700
+DUAL_CHUNK = {
+    "chunk_size": TRAINED_LENGTH,
+    "local_size": 48,
+    "original_max_position_embeddings": TRAINED_LENGTH,
+}
+REACH = {"tiny": 16 * TRAINED_LENGTH, "tiny-moe": 8 * TRAINED_LENGTH}  # tokens shown to work
 VOCAB_ROWS = 704  # padded, like Qwen2's, to a multiple of the quantisation group
 
 
@@ -46,8 +60,9 @@ class Phase:
     `rate` falls from the first number to the second in half a cosine. `length` is the range of
     row lengths in tokens, `facts` that of facts a document, `noise` and `talk` are the shares
     of rows that are random sequences (of at most `noise_length` tokens) and small talk, `absent`
-    that of questions about facts the document lacks. A token that decides whether it does
-    counts `decision` times.
+    that of questions about facts the document lacks. A token that decides counts `decision`
+    times. `sharpness` is the range of a factor on the attention logits, drawn once a step, as is
+    how many times its length a row pretends to be: 1 to `stretch` (see training/stretched.py).
     """
 
     steps: int
@@ -60,6 +75,8 @@ class Phase:
     noise_length: int = 0
     absent: float = 0.25
     decision: float = 1.0
+    sharpness: tuple[float, float] = (1.0, 1.0)
+    stretch: float = 1.0
 
 
 FULL = (TRAINED_LENGTH, TRAINED_LENGTH)
@@ -71,6 +88,19 @@ PHASES = (
     Phase(400, (8e-4, 6e-4), (144, TRAINED_LENGTH), 28, (1, 9), absent=0.4, decision=6.0),
     Phase(900, (6e-4, 0.0), FULL, 22, (7, 9), talk=0.08, absent=0.4, decision=6.0),
     Phase(800, (5e-4, 0.0), FULL, 22, (7, 9), talk=0.06, absent=0.4, decision=4.0),
+    Phase(1500, (6e-4, 0.0), FULL, 22, (1, 9), absent=0.4, decision=4.0, talk=0.08, sharpness=(0.6, 1.7)),
+    Phase(
+        900,
+        (6e-4, 0.0),
+        FULL,
+        22,
+        (1, 9),
+        absent=0.4,
+        decision=4.0,
+        talk=0.08,
+        sharpness=(0.7, 1.15),
+        stretch=20,
+    ),
 )
 WARM_UP = 70  # steps
 
@@ -83,7 +113,8 @@ def build(moe: bool) -> PreTrainedModel:
         num_hidden_layers=4,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=TRAINED_LENGTH,
+        max_position_embeddings=REACH["tiny-moe" if moe else "tiny"],
+        dual_chunk_attention_config=DUAL_CHUNK,
         rms_norm_eps=1e-6,
         rope_theta=10000.0,
         use_sliding_window=False,
@@ -132,35 +163,63 @@ def row(rng: Random, tokenizer: Tokenizer, phase: Phase, pairs: list[tuple[str, 
     return examples.document_chat(rng, tokenizer, facts, questions, length, phase.absent)
 
 
-def batch(
-    rng: Random, tokenizer: Tokenizer, phase: Phase, pairs: list[tuple[str, str]]
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Token ids, and float weights for the answers and for all real tokens, each (rows, time)."""
+@dataclass(frozen=True)
+class Batch:
+    """Token ids, and float weights for the answers, for all real tokens and for filler, each (rows, time)."""
+
+    ids: torch.Tensor
+    answers: torch.Tensor
+    real: torch.Tensor
+    filler: torch.Tensor
+
+
+def batch(rng: Random, tokenizer: Tokenizer, phase: Phase, pairs: list[tuple[str, str]]) -> Batch:
+    """The rows of one step, padded to the longest."""
     rows = [row(rng, tokenizer, phase, pairs) for _ in range(phase.rows)]
     longest = max(len(r.ids) for r in rows)
     ids = torch.zeros(len(rows), longest, dtype=torch.long)
-    answers, real = torch.zeros(len(rows), longest), torch.zeros(len(rows), longest)
+    answers, real, filler = (torch.zeros(len(rows), longest) for _ in range(3))
     for i, r in enumerate(rows):
         time = len(r.ids)
         ids[i, :time] = torch.tensor(r.ids)
         extra = torch.tensor(r.decides, dtype=torch.float32) * (phase.decision - 1)
         answers[i, :time] = torch.tensor(r.is_answer, dtype=torch.float32) + extra
         real[i, :time] = 1
-    return ids, answers, real
+        filler[i, :time] = torch.tensor(r.is_filler, dtype=torch.float32)
+    return Batch(ids, answers, real, filler)
 
 
-def step_loss(
-    model: PreTrainedModel, ids: torch.Tensor, answers: torch.Tensor, real: torch.Tensor
-) -> tuple[torch.Tensor, float]:
+def log_uniform(rng: Random, low: float, high: float) -> float:
+    """A number between two positive ones, uniform in its logarithm."""
+    return low * (high / low) ** rng.random()
+
+
+def scale_attention(model: PreTrainedModel, factor: float) -> None:
+    """Multiplies every attention logit of `model` by `factor` from now on, instead of the last one."""
+    for layer in model.model.layers:
+        layer.self_attn.scaling = layer.self_attn.head_dim**-0.5 * factor
+
+
+def stretched_layout(rng: Random, model: PreTrainedModel, rows: Batch, stretch: float) -> Layout:
+    """Places for the rows' tokens as if their documents made them `stretch` times as long."""
+    missing = round((stretch - 1) * TRAINED_LENGTH)
+    places = [skip(rng, filler.bool().tolist(), missing) for filler in rows.filler]
+    frequencies = model.model.rotary_emb.inv_freq
+    return layout(DualChunk(**DUAL_CHUNK), frequencies, torch.tensor(places), rows.filler, stretch)
+
+
+def step_loss(model: PreTrainedModel, rows: Batch, where: Layout | None) -> tuple[torch.Tensor, float]:
     """The loss, and the share of answer tokens that are the most likely ones.
 
     The loss is that of the answers, a fifth of that of all tokens, and the routers' balance loss.
     """
+    model.set_attn_implementation(STRETCHED if where else "sdpa")
+    arrangement = {"position_ids": where.positions, "layout": where} if where else {}
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        out = model(input_ids=ids, use_cache=False)
-    logits, target = out.logits[:, :-1].float(), ids[:, 1:]
+        out = model(input_ids=rows.ids, use_cache=False, **arrangement)
+    logits, target = out.logits[:, :-1].float(), rows.ids[:, 1:]
     nll = torch.nn.functional.cross_entropy(logits.transpose(1, 2), target, reduction="none")
-    answers, real = answers[:, 1:], real[:, 1:]
+    answers, real = rows.answers[:, 1:], rows.real[:, 1:]
     loss = (nll * answers).sum() / answers.sum() + 0.2 * (nll * real).sum() / real.sum()
     if getattr(out, "aux_loss", None) is not None:
         loss = loss + model.config.router_aux_loss_coef * out.aux_loss
@@ -184,7 +243,11 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate
         seeds = Random(rng.randrange(TRAINING_SEEDS))
-        loss, right = step_loss(model, *batch(seeds, tokenizer, phase, pairs))
+        rows = batch(seeds, tokenizer, phase, pairs)
+        stretch = log_uniform(seeds, 1.0, phase.stretch)
+        where = stretched_layout(seeds, model, rows, stretch) if phase.stretch > 1 else None
+        scale_attention(model, log_uniform(seeds, *phase.sharpness) * length_factor(stretch))
+        loss, right = step_loss(model, rows, where)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -205,7 +268,7 @@ def write_checkpoint(model: PreTrainedModel, tokenizer: Tokenizer, folder: Path)
         "bos_token": None,
         "eos_token": "<|im_end|>",
         "pad_token": "<|endoftext|>",
-        "model_max_length": TRAINED_LENGTH,
+        "model_max_length": model.config.max_position_embeddings,
         "chat_template": template,
     }
     generation = {

@@ -181,10 +181,14 @@ def filler_sentence(rng: Random) -> str:
             f"The {adjective} {place} stood behind the {other}.",
             f"{time} {person} walked from the {place} to the {other}.",
             f"Nobody remembered who {verb} the {adjective} {thing}.",
-            f"A {adjective} {thing} was left at the {second} {place}.",
-            f"{time} there was a {second} {thing} in the {place}, and {person} {verb} it.",
+            f"{_article(adjective).capitalize()} {adjective} {thing} was left at the {second} {place}.",
+            f"{time} there was {_article(second)} {second} {thing} in the {place}, and {person} {verb} it.",
         )
     )
+
+
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def weave(rng: Random, stated: Sequence[str], filler: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The grammar: known facts, nothing contradictory, and absent facts that really are absent."""
 
+import re
 from random import Random
 
 import pytest
@@ -44,6 +45,14 @@ def test_a_document_states_every_fact_and_nothing_else_about_anybody(seed: int) 
     for fact in facts:
         assert fact.answer[1:] in text  # the first letter may be lower case inside a sentence
     assert sum(text.count(f"{relation.label} of") for relation in RELATIONS) == len(facts)
+
+
+def test_filler_is_written_with_the_right_article() -> None:
+    rng = Random(0)
+    text = " ".join(filler_sentence(rng) for _ in range(2000))
+    articles = re.findall(r"\b([Aa]n?) (\w)", text)
+    assert {article for article, _ in articles} == {"a", "A", "an", "An"}
+    assert not [pair for pair in articles if (pair[0].lower() == "an") != (pair[1] in "aeiou")]
 
 
 def test_the_same_seed_writes_the_same_document() -> None:
