@@ -8,7 +8,7 @@ what counts is not what one operation touches but all that is in the queue toget
 #: Entries that wait: MLX stops queueing at ten tasks of ten entries (`MAX_ACTIVE_TASKS` and
 #: `DISPATCHES_PER_TASK` in its sources), of which one is being worked off. Chains of known
 #: operations on a CPU fit 88 to 95.
-QUEUE = 90
+QUEUE = 95
 
 
 class Array:

@@ -15,6 +15,7 @@ from qwen2_mlx import _mlx_lm
 from qwen2_mlx.attention.attend import attend
 from qwen2_mlx.attention.context import AttentionContext, attention_context, prompt_length
 from qwen2_mlx.attention.key_bias import KeyBias
+from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.rope import Rope, attention_temperature
 from qwen2_mlx.attention.tiles import QuerySpan
 from qwen2_mlx.cache import KVCache, KVFormat, QuantizedKVCache
@@ -47,7 +48,7 @@ class Attention(nn.Module):
         store = remember(cache, keys, heads[:, -self.n_kv_heads :])
         attended = []
         for piece in context.pieces:
-            queries = heads[:, : self.n_heads, piece.start : piece.stop]
+            queries = after(heads[:, : self.n_heads, piece.start : piece.stop], attended[-1:])
             spans = [
                 QuerySpan(
                     own if own is not None and span.rotate is context.rotate_keys else span.rotate(queries),
