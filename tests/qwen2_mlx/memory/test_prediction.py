@@ -23,7 +23,8 @@ SHAPES = {
     "base": {},
     "wide": {"hidden_size": 512, "intermediate_size": 1536, "tie_word_embeddings": False},
     "deep": {"num_hidden_layers": 8, "num_attention_heads": 4},
-    "many heads": {"num_attention_heads": 16, "num_key_value_heads": 2, "hidden_size": 512},
+    "many heads": {"num_attention_heads": 16, "num_key_value_heads": 2, "num_hidden_layers": 3},
+    "many heads, wide": {"num_attention_heads": 16, "num_key_value_heads": 2, "hidden_size": 512},
     "large heads": {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 128},
     "vocabulary": {"vocab_size": 60000},
     "experts": {
