@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qwen2_mlx.config import ROPE_MODES
+from qwen2_mlx.config import ROPE_MODES, ModelConfig
 
 if TYPE_CHECKING:
     from qwen2_mlx.cache.format import KVFormat
@@ -56,12 +56,11 @@ def plan_prompt(model: "Model", tokens: int, kv_bits: str, memory_limit: int | N
     return choose(model.args, compute_of(model), weight_bytes(model), tokens, limit, formats(kv_bits))
 
 
-def warn_past_proven(program: str, model: "Model", tokens: int) -> None:
+def warn_past_proven(program: str, config: ModelConfig, tokens: int) -> None:
     """Says on stderr when a text is longer than this model was shown to handle."""
-    proven = model.args.proven_length
-    if tokens > proven:
+    if tokens > config.proven_length:
         print(
-            f"{program}: {tokens:,} tokens are beyond the {proven:,} up to which models of this size were"
-            f" shown to find facts with --rope {model.args.rope_mode}; check the answer",
+            f"{program}: {tokens:,} tokens are beyond the {config.proven_length:,} up to which models of this size were"
+            f" shown to find facts with --rope {config.rope_mode}; check the answer",
             file=sys.stderr,
         )

@@ -5,6 +5,7 @@ from typing import Any
 
 from qwen2_mlx.cache.format import KVFormat
 from qwen2_mlx.cache.remember import make_room
+from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.errors import PromptError
 from qwen2_mlx.generate import GenerationEvent, Progress, stream_generate
 from qwen2_mlx.memory.plan import Plan
@@ -49,6 +50,11 @@ class ChatSession:
     def _forget(self) -> None:
         self._cache = self._model.make_cache(self._kv)
         self._fed: list[int] = []
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's."""
+        return self._model.args
 
     @property
     def context_tokens(self) -> int:

@@ -73,7 +73,7 @@ def _answer(document: str, args: argparse.Namespace) -> "Answer":
     # The only temperature of dual chunks under which the document's part is the same in every prompt.
     model, tokenizer = load(args.model, rope=args.rope, length_factor="position")
     prompt = whole.document_prompt(model, tokenizer, document, args.question)
-    long_context.warn_past_proven(PROGRAM, model, len(prompt.ids))
+    long_context.warn_past_proven(PROGRAM, model.args, len(prompt.ids))
     tokens = len(prompt.ids) + min(args.max_tokens, model.args.context_length - len(prompt.ids))
     plan = long_context.plan_prompt(model, tokens, args.kv_bits, args.memory_limit)
     store = PrefixStore(model, folder, args.model, plan.prefill_step, _tell) if folder else None

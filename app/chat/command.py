@@ -122,9 +122,16 @@ def _answer(settings: Settings, prompt: str, args: argparse.Namespace) -> int:
     session = open_session(settings)
     pieces: list[str] = []
     last = None
-    interrupted = False
+    interrupted = warned = False
+
+    def on_prefill(_: int, total: int) -> None:
+        nonlocal warned
+        if not warned:
+            long_context.warn_past_proven(PROGRAM, session.config, total)
+        warned = True
+
     try:
-        with closing(session.send(prompt, **settings.overrides)) as events:
+        with closing(session.send(prompt, **settings.overrides, on_prefill=on_prefill)) as events:
             for event in events:
                 last = event
                 pieces.append(cli.clean(event.text))

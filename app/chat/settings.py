@@ -11,6 +11,7 @@ from app.cli import clean
 from app.long_context import plan_prompt
 
 if TYPE_CHECKING:
+    from qwen2_mlx.config import ModelConfig
     from qwen2_mlx.generate import GenerationEvent
     from qwen2_mlx.memory.plan import Plan
 
@@ -41,6 +42,11 @@ class Settings:
 
 class Session(Protocol):
     """The part of `qwen2_mlx.ChatSession` a chat uses; tests script their own."""
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's."""
+        ...
 
     def send(self, text: str, **settings: Any) -> Generator[GenerationEvent]:
         """Answers event by event; closing the generator early keeps the partial answer."""

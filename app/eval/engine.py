@@ -19,6 +19,8 @@ from qwen2_mlx.cache import KVFormat
 from qwen2_mlx.config import ModelConfig, YarnConfig
 from qwen2_mlx.generate import Progress, stream_generate
 from qwen2_mlx.loading import load, read_config
+from qwen2_mlx.memory.limit import memory_limit
+from qwen2_mlx.memory.plan import Plan, choose, compute_of, weight_bytes
 from qwen2_mlx.models import Model
 from qwen2_mlx.resolve import resolve
 from qwen2_mlx.sampling import Sampling
@@ -28,8 +30,12 @@ from qwen2_mlx.tokenizer import Tokenizer
 class Engine:
     """A checkpoint, loaded when it is first needed and again where a mode needs other positions."""
 
-    def __init__(self, ref: str):
-        """`ref` as for `qwen2_mlx.load`. Raises `Qwen2Error` when there is no such model."""
+    def __init__(self, ref: str, memory_limit: int | None = None):
+        """`ref` as for `qwen2_mlx.load`, `memory_limit` in bytes (None: what the device recommends).
+
+        Raises `Qwen2Error` when there is no such model.
+        """
+        self.memory_limit = memory_limit
         self.folder = resolve(ref)
         self.config = read_config(self.folder)
         self.tokenizer = Tokenizer.from_folder(self.folder)
@@ -47,24 +53,31 @@ class Engine:
             self._positions = positions
         return self._loaded
 
-    def make_cache(self, mode: Mode) -> list[Any]:
-        """An empty cache of the mode's precision."""
+    def plan(self, mode: Mode, tokens: int) -> Plan:
+        """How so many tokens are processed in the mode. Raises `MemoryLimitError` if they cannot be."""
         model, _ = self.open(mode)
-        return model.make_cache(KVFormat.parse(mode.kv_bits) if mode.kv_bits else None)
+        kv = KVFormat.parse(mode.kv_bits) if mode.kv_bits else None
+        limit = self.memory_limit or memory_limit()
+        return choose(model.args, compute_of(model), weight_bytes(model), tokens, limit, [kv])
 
     def answer(
         self, mode: Mode, prompt: Sequence[int], max_tokens: int, on_prefill: Progress | None = None
     ) -> str:
-        """What the model says to the token ids of a prompt, the most likely token each time."""
+        """What the model says to the token ids of a prompt, the most likely token each time.
+
+        Raises `MemoryLimitError` where prompt and answer do not fit the memory.
+        """
         model, tokenizer = self.open(mode)
+        plan = self.plan(mode, len(prompt) + max_tokens)
         events = stream_generate(
             model,
             tokenizer,
             prompt,
             max_tokens=max_tokens,
             sampling=Sampling(),  # no repetition penalty: an answer repeats what the prompt says
-            cache=self.make_cache(mode),
+            cache=model.make_cache(plan.kv),
             on_prefill=on_prefill,
+            prefill_step=plan.prefill_step,
         )
         return "".join(event.text for event in events)
 

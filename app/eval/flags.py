@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app import cli
+from app.long_context import size
 from qwen2_mlx.config import LENGTH_FACTORS, ROPE_MODES
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def add_mode_flags(add: Callable[..., Any]) -> None:
 def add_run_flags(add: Callable[..., Any]) -> None:
     """Where results go and how they are shown."""
     add("--seed", type=cli.non_negative_int, default=0, metavar="N", help="of all texts (default: 0)")
+    add("--memory-limit", type=size, metavar="SIZE",
+        help="such as 32GB (default: what the device recommends)")  # fmt: skip
     add("--out", type=Path, metavar="FOLDER",
         help="for results and pictures (default: one for these settings, with the user's data)")  # fmt: skip
     add("--fresh", action="store_true", help="forget earlier results instead of going on from them")

@@ -41,7 +41,7 @@ def run(program: str, task: GridTask, args: argparse.Namespace) -> int:
     from app.eval.run import FIELDS, finished, run, unfinished
     from app.eval.watch import watched
 
-    engine = Engine(args.model)
+    engine = Engine(args.model, args.memory_limit)
     lengths = _lengths(args, engine.config) if task.has_lengths else []
     depths = (args.depths or grid.default_depths(args.grid)) if task.has_depths else []
     tasks = task.make(args, lengths, depths, engine.tokenizer)

@@ -110,7 +110,7 @@ def _text_losses(mode: Mode, text: Text, engine: Engine, progress: Progress) -> 
     return token_losses(
         model,
         text.tokens,
-        engine.make_cache(mode),
+        model.make_cache(engine.plan(mode, len(text.tokens)).kv),
         lambda done: progress.part(prompt_cost(engine.config, done) / whole),
     )
 

@@ -39,7 +39,7 @@ def run(program: str, args: argparse.Namespace) -> int:
     from app.eval.report.perplexity import PerplexityReport
     from app.eval.watch import watched
 
-    engine = Engine(args.model)
+    engine = Engine(args.model, args.memory_limit)
     length = _length(args, engine.config)
     modes = flags.chosen_modes(args, engine, length)
     texts, parameters = _texts(args, engine, length)

@@ -8,6 +8,7 @@ from qwen2_mlx.attention import tiles
 from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.stores import DenseStore, Store
 from qwen2_mlx.attention.tiles import QuerySpan, tiled, whole_rows
+from qwen2_mlx.errors import PromptError
 
 #: Queries that go through MLX's attention at once where it has no fused kernel.
 QUERY_BLOCK = 128
@@ -26,7 +27,8 @@ def attend(
 
     `spans` hold the same queries, (batch, heads, queries, head_dim), under each span's
     rotation; they lie side by side, and the last is causal. `mask` as an array is
-    a boolean that broadcasts to (batch, heads, queries, keys), for one span alone.
+    a boolean that broadcasts to (batch, heads, queries, keys), for one span of plain keys; raises
+    `PromptError` elsewhere.
     Returns (batch, heads, queries, head_dim). Scores are computed in tiles of at most
     `tiles.workspace()` bytes, except under an array mask and for a single query.
     """
@@ -42,7 +44,10 @@ def attend(
         if _score_bytes(queries, stop) // time * QUERY_BLOCK <= tiles.workspace():
             return _causal_in_blocks(queries, seen, scale)
     if isinstance(mask, mx.array):
-        raise NotImplementedError("a mask as an array needs plain keys and a single span")
+        raise PromptError(
+            "prompts of different lengths side by side need a 16-bit cache and a single chunk;"
+            " run them one at a time"
+        )
     quantised = not isinstance(store, DenseStore)
     few = time == 1 or (time <= FEW_QUERIES and _score_bytes(queries, stop) <= tiles.workspace())
     return whole_rows(spans, store, scale) if few and (plain or quantised) else tiled(spans, store, scale)

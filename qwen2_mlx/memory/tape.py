@@ -5,6 +5,8 @@ what counts is not what one operation touches but all that is in the queue toget
 `Tape` replays allocations and releases with a queue of that length.
 """
 
+from bisect import bisect_left
+
 #: Entries that wait: MLX stops queueing at ten tasks of ten entries (`MAX_ACTIVE_TASKS` and
 #: `DISPATCHES_PER_TASK` in its sources), of which one is being worked off. Chains of known
 #: operations on a CPU fit 88 to 95.
@@ -26,6 +28,7 @@ class Tape:
     def __init__(self) -> None:
         self._arrays: list[Array] = []
         self._entries = 0
+        self._waits: list[int] = []
 
     def new(self, nbytes: float, *inputs: Array, entries: int = 2) -> Array:
         """The result of an operation on `inputs` in memory of its own.
@@ -48,11 +51,17 @@ class Tape:
         """An operation whose result replaces its first input, which nothing else needs."""
         return self.view(*inputs, entries=2)
 
+    def wait(self) -> None:
+        """Nothing more is queued until the queue is empty."""
+        self._waits.append(self._entries)
+
     def peak(self, queue: int = QUEUE) -> int:
         """The most bytes alive at once."""
         changes: list[tuple[int, int]] = []
         for array in self._arrays:
-            changes += [(array.born, array.nbytes), (array.used + queue, -array.nbytes)]
+            waits = bisect_left(self._waits, array.used)
+            emptied = self._waits[waits] if waits < len(self._waits) else array.used + queue
+            changes += [(array.born, array.nbytes), (min(array.used + queue, emptied), -array.nbytes)]
         alive = highest = 0
         for _, change in sorted(changes):
             alive += change

@@ -14,6 +14,7 @@ from qwen2_mlx.attention.tiles import TILE_KEYS
 from qwen2_mlx.cache.format import KVFormat
 from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.memory.tape import Array, Tape
+from qwen2_mlx.models.qwen2 import SETTLED_TOKENS
 
 #: Bytes of a float32 number, in which attention is computed in tiles.
 _FLOAT = 4
@@ -69,6 +70,8 @@ class _Pass:
         x = self.tape.new(self.hidden)
         for layer in layers:
             x = self.layer(x, layer, cos, sin)
+            if self.time >= SETTLED_TOKENS and layer < config.num_hidden_layers - 1:
+                self.tape.wait()
         if answers:
             self.head(x)
         else:

@@ -1,10 +1,11 @@
 """What programs say and choose before they process a long text."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.app.programs import Run
+from tests.app.programs import Outcome, Run
 
 ASK, CHAT = "qwen2-ask", "qwen2-chat"
 
@@ -40,12 +41,27 @@ def test_any_cache_answers(run: Run, bits: str) -> None:
     assert "tiny" in outcome.out
 
 
+@pytest.mark.parametrize(
+    "program",
+    [
+        lambda run, text, *flags: run(ASK, "Is it open?", text, *flags),
+        lambda run, text, *flags: run(CHAT, "-p", text.read_text(), *flags),
+    ],
+    ids=[ASK, CHAT],
+)
 def test_a_text_longer_than_was_shown_to_work_is_announced(
-    checkpoint: Path, document: Path, run: Run
+    checkpoint: Path, document: Path, run: Run, program: Callable[..., Outcome]
 ) -> None:
     """The random model was trained on 512 tokens; the document is longer."""
-    outcome = run(ASK, "Is it open?", document, "-m", checkpoint, "--max-tokens", "3")
+    outcome = program(run, document, "-m", checkpoint, "--max-tokens", "3")
     assert "beyond the 512 up to which" in outcome.err
     short = document.with_name("short.txt")
     short.write_text("The harbour is closed.")
-    assert "beyond" not in run(ASK, "Is it open?", short, "-m", checkpoint, "--max-tokens", "3").err
+    assert "beyond" not in program(run, short, "-m", checkpoint, "--max-tokens", "3").err
+
+
+def test_a_measurement_beyond_the_memory_limit_is_refused_with_the_numbers(run: Run, tmp_path: Path) -> None:
+    for task in ("needle", "perplexity"):
+        outcome = run("qwen2-eval", task, "--out", tmp_path / task, "--memory-limit", "1MB")
+        assert outcome.code == 1
+        assert "need at least" in outcome.err

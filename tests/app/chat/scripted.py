@@ -4,7 +4,9 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any
 
+from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.generate import GenerationEvent
+from tests import checkpoints
 
 Step = str | Exception | KeyboardInterrupt | Callable[[], object]
 
@@ -39,20 +41,23 @@ class ScriptedSession:
 
     def __init__(self, *script: Step, prefill: Callable[[], object] | None = None, finish: str = "stop"):
         self.script, self.prefill, self.finish = script, prefill, finish
+        self.config = ModelConfig.from_dict(checkpoints.DENSE)
         self.messages: list[dict[str, str]] = []
         self.asked: list[str] = []
         self.peak_memory = 1_230_000_000
         self.settings: dict[str, Any] = {}
         self.threads: list[threading.Thread] = [threading.current_thread()]
 
-    def send(self, text: str, **settings: Any) -> Generator[GenerationEvent]:
+    def send(
+        self, text: str, on_prefill: Callable[[int, int], None] | None = None, **settings: Any
+    ) -> Generator[GenerationEvent]:
         self.settings = settings
         self.asked.append(text)
         self.messages.append({"role": "user", "content": text})
         self.threads.append(threading.current_thread())
         answer: list[str] = []
         try:
-            self._prefill(settings.get("on_prefill"))
+            self._prefill(on_prefill)
             for step in self.script:
                 if isinstance(step, str):
                     answer.append(step)

@@ -98,8 +98,8 @@ def test_a_model_is_gone_before_the_next_one_is_read(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("bits", ["8", "8/4", "16"])
 def test_the_cache_has_the_precision_of_the_mode(tmp_path: Path, bits: str) -> None:
     engine = Engine(str(write(tmp_path / "model")))
-    assert {str(cache.format) for cache in engine.make_cache(Mode("dca", "prompt", kv_bits=bits))} == {bits}
-    assert {cache.format for cache in engine.make_cache(Mode("dca", "prompt"))} == {None}
+    assert str(engine.plan(Mode("dca", "prompt", kv_bits=bits), 100).kv) == bits
+    assert engine.plan(Mode("dca", "prompt"), 100).kv is None
 
 
 @pytest.mark.parametrize("mode", [Mode("plain"), Mode("yarn", yarn_factor=4.0), Mode("dca", "prompt")])

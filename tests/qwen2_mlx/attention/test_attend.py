@@ -12,6 +12,7 @@ from qwen2_mlx.attention import tiles
 from qwen2_mlx.attention.attend import attend
 from qwen2_mlx.attention.stores import DenseStore, Quantized, QuantizedStore, Store
 from qwen2_mlx.attention.tiles import QuerySpan, tiled, whole_rows
+from qwen2_mlx.errors import PromptError
 
 HEADS, KV_HEADS, HEAD_DIM = 6, 2, 32
 SCALE = HEAD_DIM**-0.5
@@ -140,6 +141,15 @@ def test_a_mask_that_is_an_array_is_obeyed() -> None:
     only_itself = mx.eye(4).astype(mx.bool_)
     got = attend([QuerySpan(queries, 0, 4)], DenseStore(keys, values), scale=1.0, mask=only_itself)
     assert mx.allclose(got, values, atol=1e-6)
+
+
+@pytest.mark.parametrize("borders", [(0, 20, 37), (0, 17)])
+def test_a_mask_that_no_path_takes_is_refused_in_one_line(borders: tuple[int, ...]) -> None:
+    spans, keys, values = random_case(borders, 17)
+    store = QuantizedStore(quantized(keys, 8)[0], quantized(values, 4)[0])
+    mask = mx.ones((17, borders[-1]), mx.bool_)
+    with pytest.raises(PromptError, match="run them one at a time"):
+        attend(as_arrays(spans), store, scale=SCALE, mask=mask)
 
 
 class Watched:
