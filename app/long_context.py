@@ -60,7 +60,7 @@ def warn_past_proven(program: str, config: ModelConfig, tokens: int) -> None:
     """Says on stderr when a text is longer than this model was shown to handle."""
     if tokens > config.proven_length:
         print(
-            f"{program}: {tokens:,} tokens are beyond the {config.proven_length:,} up to which models of this size were"
-            f" shown to find facts with --rope {config.rope_mode}; check the answer",
+            f"{program}: {tokens:,} tokens are beyond the {config.proven_length:,} up to which models of this"
+            f" size were shown to find facts with --rope {config.rope_mode}; check the answer",
             file=sys.stderr,
         )

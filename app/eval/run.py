@@ -93,10 +93,10 @@ def _measure(task: Task, mode: Mode, cell: Cell, engine: Answering, progress: Pr
     )
     return Result(
         mode=mode.name,
-        id=sample.id,
-        task=sample.task,
-        length=sample.length,
-        depth=sample.depth,
+        id=cell.id,
+        task=cell.task,
+        length=cell.length,
+        depth=cell.depth,
         score=sample.score(answer),
         expected=list(sample.expected),
         answer=answer,

@@ -26,10 +26,7 @@ class Cell:
 class Sample:
     """One prompt, and what a right answer to it is."""
 
-    id: str
-    task: str
-    length: int
-    depth: float | None
+    cell: Cell
     document: str
     question: str
     expected: tuple[str, ...]  # what a right answer contains

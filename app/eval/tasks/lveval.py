@@ -98,10 +98,7 @@ class LVEval:
             file.seek(start)
             row = _row(file.readline(), cell.id)
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=row.context,
             question=row.asked,
             expected=row.keywords,

@@ -43,10 +43,7 @@ class Needle:
         filler = haystack(self.language, rng)
         stated = [Stated(fact.sentence, cell.depth or 0.0)]
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=cell.depth,
+            cell=cell,
             document=fit(tokenizer, cell.length, fact.question, filler, stated, glue=GLUE[self.language]),
             question=fact.question,
             expected=(fact.keyword,),

@@ -45,10 +45,7 @@ class Passkey:
         question = f"What is the {fact.relation.label} of {fact.name}?"
         stated = [Stated(fact.answer, cell.depth or 0.0)]
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=cell.depth,
+            cell=cell,
             document=fit(tokenizer, cell.length, question, cycle(_noise(rng)), stated),
             question=question,
             expected=(fact.value,),

@@ -34,10 +34,7 @@ class Colours:
 
     def sample(self, cell: Cell, tokenizer: Tokenizer) -> Sample:
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=cell.depth,
+            cell=cell,
             document=f"The colour of {cell.id} is green.",
             question="Which colour is it?",
             expected=("green",),

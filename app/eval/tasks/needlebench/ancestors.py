@@ -109,10 +109,7 @@ class Ancestors:
                 " set aside; ask for fewer facts"
             )
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=document,
             question=question,
             expected=(answer,),

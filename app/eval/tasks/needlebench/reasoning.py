@@ -59,10 +59,7 @@ class MultiReasoning:
         words = tuple(chain.answer.split())
         prose = haystack(language, rng)
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=cell.depth,
+            cell=cell,
             document=fit(tokenizer, cell.length, question, prose, stated, glue=GLUE[language]),
             question=question,
             expected=words,

@@ -55,10 +55,7 @@ class MultiRetrieval:
         keywords = tuple(fact.keyword for fact in facts)
         prose = haystack(language, rng)
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=fit(tokenizer, cell.length, question, prose, stated, glue=GLUE[language]),
             question=question,
             expected=keywords,

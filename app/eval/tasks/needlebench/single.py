@@ -50,10 +50,7 @@ class Single:
         stated = [Stated(fact.sentence, cell.depth or 0.0)]
         prose = haystack(language, rng)
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=cell.depth,
+            cell=cell,
             document=fit(tokenizer, cell.length, question, prose, stated, glue=GLUE[language]),
             question=question,
             expected=(fact.keyword,),

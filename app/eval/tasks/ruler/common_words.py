@@ -53,10 +53,7 @@ class CommonWords:
             tokenizer, cell.length, _QUESTION, lambda others: word_list(seed, others, *times), least=COMMON
         )
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=document,
             question=_QUESTION,
             expected=expected,

@@ -60,10 +60,7 @@ class FrequentWords:
             tokenizer, cell.length, _QUESTION, lambda total: coded_text(seed, total), least=LEAST
         )
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=document,
             question=_QUESTION,
             expected=expected,

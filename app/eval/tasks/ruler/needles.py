@@ -94,10 +94,7 @@ class Needles:
         depths = rng.sample(DEPTHS, len(needles))
         stated = [Stated(needle, depth) for needle, depth in zip(needles, depths, strict=True)]
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=fit(tokenizer, cell.length, question, filler, stated, glue=glue, paragraph=paragraph),
             question=question,
             expected=expected,

@@ -54,10 +54,7 @@ class Variables:
         )
         document = fit(tokenizer, cell.length, question, noise.noise(), stated, paragraph=noise.PARAGRAPH)
         return Sample(
-            id=cell.id,
-            task=cell.task,
-            length=cell.length,
-            depth=None,
+            cell=cell,
             document=document,
             question=question,
             expected=tuple(names),

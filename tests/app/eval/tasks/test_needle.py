@@ -48,19 +48,19 @@ def test_the_needle_stands_once_and_the_question_does_not_give_it_away(
 def test_the_needle_stands_at_its_depth(kind: type[Needle], small: Tokenizer) -> None:
     depths = (0.0, 25.0, 50.0, 75.0, 100.0)
     for sample in samples(kind, small, 3000, depths):
-        assert sample.depth is not None
+        assert sample.cell.depth is not None
         before = sample.document[: sample.document.index(sample.expected[0])]
         needle = before.rindex("The ")
         share = 100 * len(small.encode(before[:needle])) / len(small.encode(sample.document))
-        assert share == pytest.approx(sample.depth, abs=2.0)
-        assert sample.document.endswith(f"{sample.expected[0]}.") == (sample.depth == 100)
+        assert share == pytest.approx(sample.cell.depth, abs=2.0)
+        assert sample.document.endswith(f"{sample.expected[0]}.") == (sample.cell.depth == 100)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_sample_depends_on_seed_and_cell_alone(kind: type[Needle], small: Tokenizer) -> None:
     def write(task: Needle) -> dict[str, tuple[str, str]]:
         written = (task.sample(cell, small) for cell in task.cells())
-        return {sample.id: (sample.document, sample.question) for sample in written}
+        return {sample.cell.id: (sample.document, sample.question) for sample in written}
 
     few, many = write(kind([384], [50.0], 1, 0)), write(kind([200, 384], [0.0, 50.0], 2, 0))
     assert few.items() <= many.items()
