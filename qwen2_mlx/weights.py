@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from qwen2_mlx.errors import CheckpointError, first_line
 from qwen2_mlx.jsonfile import read_json_object
+from qwen2_mlx.models.permuted import permute_like
 
 INDEX_NAME = "model.safetensors.index.json"
 _SHOWN = 3  # names listed in an error before "and N more"
@@ -88,6 +89,7 @@ def quantize_like(
     except (ValueError, TypeError, RuntimeError) as error:
         reason = first_line(error)
         raise CheckpointError(f"the config's quantization does not fit the model: {reason}") from None
+    permute_like(model, tensors)
 
 
 def assign(model: nn.Module, tensors: Mapping[str, mx.array], folder: Path) -> None:

@@ -5,6 +5,7 @@ the same order, each with the size of its result in bytes. Comments name what is
 that is not the name of the method. Only what grows with the tokens is there.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qwen2_mlx.attention.attend import FUSED_HEAD_DIMS, QUERY_BLOCK
@@ -13,13 +14,13 @@ from qwen2_mlx.attention.rope import TABLE_ROWS
 from qwen2_mlx.attention.tiles import TILE_KEYS
 from qwen2_mlx.cache.format import KVFormat
 from qwen2_mlx.config import ModelConfig
+from qwen2_mlx.finish import finishes
 from qwen2_mlx.memory.tape import Array, Tape
-from qwen2_mlx.models.qwen2 import SETTLED_TOKENS
 
 #: Bytes of a float32 number, in which attention is computed in tiles.
 _FLOAT = 4
 
-#: Equal tiles, or blocks of queries, after which more of them change nothing.
+#: Tiles, or blocks of queries, of which more would change nothing.
 _REPEATS = 6
 
 
@@ -70,8 +71,6 @@ class _Pass:
         x = self.tape.new(self.hidden)
         for layer in layers:
             x = self.layer(x, layer, cos, sin)
-            if self.time >= SETTLED_TOKENS and layer < config.num_hidden_layers - 1:
-                self.tape.wait()
         if answers:
             self.head(x)
         else:
@@ -97,8 +96,15 @@ class _Pass:
             attended = [self.tape.new(self.rows(self.heads * self.head_dim), *attended)]
         joined = self.tape.new(self.rows(self.heads * self.head_dim), *attended, entries=4)
         x = self.tape.within(self.tape.new(self.hidden, joined, entries=5), x)
+        self.finish(index)
         sparse = self.config.moe is not None and self.config.moe.is_sparse(index)
-        return self.experts(x) if sparse else self.mlp(x, self.norm(x), self.config.intermediate_size)
+        x = self.experts(x) if sparse else self.mlp(x, self.norm(x), self.config.intermediate_size)
+        self.finish(index)
+        return x
+
+    def finish(self, index: int) -> None:
+        if index < self.config.num_hidden_layers - 1 and finishes(self.hidden, self.compute.gpu):
+            self.tape.wait()
 
     def norm(self, x: Array) -> Array:
         if self.compute.gpu:
@@ -193,13 +199,13 @@ class _Pass:
 
     def in_blocks(self, queries: Array, time: int, keys: int) -> Array:
         starts = range(0, time, QUERY_BLOCK)
-        blocks = [self.skipped(starts, self.row_bytes(QUERY_BLOCK, self.head_dim))]
-        for start in starts[-_REPEATS:]:
+        blocks: list[Array] = []
+        for start in self.replayed(starts, self.row_bytes(QUERY_BLOCK, self.head_dim), blocks):
             count = min(QUERY_BLOCK, time - start)
             seen = keys - time + start + count
-            mask = self.tape.new(count * seen, entries=12)
-            scaled = self.tape.new(self.row_bytes(count, self.head_dim), queries, entries=5)
-            scores = self.tape.new(self.row_bytes(count, seen, _FLOAT), scaled, entries=7)
+            scaled = self.tape.new(self.row_bytes(count, self.head_dim), queries, entries=9)
+            scores = self.tape.new(self.row_bytes(count, seen, _FLOAT), scaled, entries=8)
+            mask = self.tape.new(count * seen, entries=14)
             weights = self.tape.within(self.tape.within(scores, mask))
             blocks.append(self.tape.new(self.row_bytes(count, self.head_dim), weights, entries=6))
         return self.joined(blocks, time, len(starts))
@@ -207,15 +213,19 @@ class _Pass:
     def tiled(self, queries: list[Array], time: int, spans: list[tuple[int, int]]) -> Array:
         count = max(1, self.compute.tile // (_FLOAT * self.heads * TILE_KEYS))
         starts = range(0, time, count)
-        blocks = [self.skipped(starts, self.row_bytes(count, self.head_dim))]
-        for start in starts[-_REPEATS:]:
+        blocks: list[Array] = []
+        for start in self.replayed(starts, self.row_bytes(count, self.head_dim), blocks):
             rows = min(count, time - start)
             blocks.append(self.block(queries, rows, spans, hidden=time - start - rows))
         return self.joined(blocks, time, len(starts))
 
-    def skipped(self, starts: range, size: int) -> Array:
-        """The results of the blocks before the last few, which are replayed alone."""
-        return self.tape.new(max(0, len(starts) - _REPEATS) * size, entries=0)
+    def replayed(self, starts: range, size: int, blocks: list[Array]) -> Iterator[int]:
+        """The first and last few of `starts`; the results of the rest join `blocks` as one array."""
+        few = _REPEATS // 2
+        yield from starts[:few]
+        if between := starts[few : len(starts) - few]:
+            blocks.append(self.tape.new(len(between) * size, entries=0))
+        yield from starts[max(few, len(starts) - few) :]
 
     def joined(self, blocks: list[Array], time: int, count: int) -> Array:
         if count == 1:
@@ -227,13 +237,13 @@ class _Pass:
         mixed_size = self.row_bytes(rows, self.head_dim, _FLOAT)
         for query, (start, stop) in zip(queries, spans, strict=True):
             stop -= hidden if query is queries[-1] else 0
-            scaled = tape.new(mixed_size, query, entries=5)
+            scaled = tape.new(mixed_size, query, entries=6)
             widths = [min(TILE_KEYS, stop - first) for first in range(start, stop, TILE_KEYS)]
             for tile, width in enumerate(widths[-_REPEATS:], start=max(0, len(widths) - _REPEATS)):
                 values, keys = self.tile(width, "values"), self.tile(width, "keys")
                 scores = tape.new(self.row_bytes(rows, width, _FLOAT), scaled, keys, entries=4)
                 if query is queries[-1] and tile == len(widths) - 1:
-                    scores = tape.within(scores, tape.new(rows * width, entries=10))
+                    scores = tape.within(scores, tape.new(rows * width, entries=16))
                 tape.view(scores, entries=2)  # the highest of each row
                 weights = tape.new(self.row_bytes(rows, width, _FLOAT), scores)
                 product = tape.new(mixed_size, weights, values)
@@ -242,7 +252,7 @@ class _Pass:
                     product = tape.within(tape.new(mixed_size, mixed, entries=3), product)
                 mixed = product
         assert mixed is not None
-        return tape.within(mixed)
+        return tape.view(mixed, entries=4)
 
     def tile(self, width: int, name: str) -> Array:
         """Keys or values of a tile in float32."""

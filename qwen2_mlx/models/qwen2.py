@@ -21,16 +21,13 @@ from qwen2_mlx.attention.tiles import QuerySpan
 from qwen2_mlx.cache import KVCache, KVFormat, QuantizedKVCache
 from qwen2_mlx.cache.remember import remember
 from qwen2_mlx.config import ModelConfig
+from qwen2_mlx.finish import finish
+from qwen2_mlx.models.permuted import PERM, same_order
 from qwen2_mlx.sampling import Sampling
 
 _mlx_lm.install()
 
 from mlx_lm.models.activations import swiglu  # noqa: E402
-
-#: Tokens of a pass from which a layer is finished before the next one begins. MLX frees nothing
-#: that its queue may still read, so two layers under way hold the memory of both; with
-#: this many tokens the wait is not noticed beside the work.
-SETTLED_TOKENS = 256
 
 
 class Attention(nn.Module):
@@ -100,17 +97,17 @@ class Attention(nn.Module):
         """Merges the three projections into `qkv_proj`, one matrix product instead of three.
 
         For inference: the parameters no longer carry the checkpoint's names. Projections
-        that were quantised differently stay apart.
+        that were quantised differently, or that take their input in different orders, stay apart.
         """
         parts = [self.q_proj, self.k_proj, self.v_proj]
         forms = {
             (type(part), *(getattr(part, name, None) for name in ("bits", "group_size", "mode")))
             for part in parts
         }
-        if len(forms) > 1:
+        if len(forms) > 1 or not same_order(parts):
             return
         fused = self.pop("q_proj")
-        for name in fused.parameters():
+        for name in fused.parameters().keys() - {PERM}:
             fused[name] = mx.concatenate([part[name] for part in parts])
         del self["k_proj"], self["v_proj"]
         self.qkv_proj = fused
@@ -139,9 +136,13 @@ class DecoderLayer(nn.Module):
         self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
 
-    def __call__(self, x: mx.array, context: AttentionContext, cache: Any) -> mx.array:
-        x = x + self.self_attn(self.input_layernorm(x), context, cache)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def __call__(
+        self, x: mx.array, context: AttentionContext, cache: Any, in_parts: bool = False
+    ) -> mx.array:
+        """States (batch, time, hidden) to the same; `in_parts` bounds the memory of many tokens."""
+        part = finish if in_parts else lambda x: x
+        x = part(x + self.self_attn(self.input_layernorm(x), context, cache))
+        return part(x + self.mlp(self.post_attention_layernorm(x)))
 
 
 class Qwen2Model(nn.Module):
@@ -169,9 +170,8 @@ class Qwen2Model(nn.Module):
         caches = cache or [None] * len(self.layers)
         context = self.context(x.shape[1], caches[0])
         for layer, layer_cache in zip(self.layers, caches, strict=True):
-            x = layer(x, context, layer_cache)
-            if cache and x.shape[1] >= SETTLED_TOKENS and layer is not self.layers[-1]:
-                mx.eval(x)
+            # of the last layer a pass over a prompt needs the keys and values alone
+            x = layer(x, context, layer_cache, in_parts=bool(cache) and layer is not self.layers[-1])
         return self.norm(x)
 
     def context(self, time: int, cache: Any) -> AttentionContext:
