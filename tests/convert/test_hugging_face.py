@@ -1,6 +1,7 @@
 """A Hugging Face checkpoint becomes an MLX folder that every reader of the family opens."""
 
 import json
+import os
 from pathlib import Path
 from typing import cast
 
@@ -8,13 +9,12 @@ import mlx.core as mx
 import pytest
 from mlx_lm.utils import load_model as load_with_mlx_lm
 
-from convert import writer
-from convert.config_dialects import in_both_dialects
-from convert.hugging_face import Recipe, convert_folder
+from convert import plan as planning
+from quant.recipe import Recipe
 from qwen2_mlx import loading
-from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.errors import Qwen2Error
 from tests import checkpoints
+from tests.convert.conversions import EIGHT_BITS, FOUR_BITS, convert_folder
 
 TOKENS = mx.array([[5, 60, 128, 7, 200, 31, 90, 4]])
 
@@ -45,7 +45,7 @@ def test_mlx_lm_reads_the_folder_and_computes_the_same(
     config: dict, bits: int | None, tmp_path: Path
 ) -> None:
     source = checkpoints.write_checkpoint(tmp_path / "source", {**config, "rope_theta": 12345.0})
-    convert_folder(source, tmp_path / "target", Recipe(bits=bits, group_size=32))
+    convert_folder(source, tmp_path / "target", EIGHT_BITS if bits else Recipe())
     theirs, _ = load_with_mlx_lm(tmp_path / "target")
     assert relative_error(theirs(TOKENS), logits(tmp_path / "target")) < 1e-5
 
@@ -63,31 +63,6 @@ def test_mlx_lm_reads_a_source_in_the_newer_dialect_only_after_conversion(tmp_pa
     assert relative_error(after(TOKENS), logits(source)) < 1e-5
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        {**checkpoints.DENSE, "rope_theta": 1e7},
-        {
-            **checkpoints.DENSE,
-            "rope_scaling": {"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128},
-        },
-        {**checkpoints.MOE, "rope_parameters": {"rope_type": "default", "rope_theta": 1e6}},
-    ],
-)
-def test_both_spellings_mean_what_the_source_meant(raw: dict) -> None:
-    config = ModelConfig.from_dict(raw)
-    merged = in_both_dialects(raw, config, "bfloat16")
-    older = {key: value for key, value in merged.items() if key not in ("rope_parameters", "dtype")}
-    newer = {
-        key: value
-        for key, value in merged.items()
-        if key not in ("rope_theta", "rope_scaling", "torch_dtype")
-    }
-    for spelling in (merged, older, newer):
-        read = ModelConfig.from_dict(spelling)
-        assert (read.rope, read.dtype) == (config.rope, "bfloat16")
-
-
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
 def test_the_weights_have_the_type_that_was_asked_for(dtype: str, checkpoint: Path, tmp_path: Path) -> None:
     convert_folder(checkpoint, tmp_path / "target", Recipe(dtype=dtype))
@@ -99,7 +74,7 @@ def test_the_weights_have_the_type_that_was_asked_for(dtype: str, checkpoint: Pa
 def test_shards_hold_every_tensor_once_and_load(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "SHARD_BYTES", 20_000)
+    monkeypatch.setattr(planning, "SHARD_BYTES", 20_000)
     convert_folder(checkpoint, tmp_path / "target", Recipe())
     shards = sorted((tmp_path / "target").glob("*.safetensors"))
     index = json.loads((tmp_path / "target" / "model.safetensors.index.json").read_text())
@@ -123,7 +98,7 @@ def test_a_failure_leaves_no_target_and_no_remains(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mx, "save_safetensors", full_disk)
+    monkeypatch.setattr(os, "pwrite", full_disk)
     with pytest.raises(Qwen2Error, match="No space left on device"):
         convert_folder(checkpoint, tmp_path / "out" / "target", Recipe())
     assert not list(tmp_path.glob("out/*"))
@@ -134,13 +109,13 @@ def test_an_empty_target_folder_is_used_and_a_full_one_kept(checkpoint: Path, tm
     convert_folder(checkpoint, tmp_path / "empty", Recipe())
     assert (tmp_path / "empty" / "config.json").is_file()
     with pytest.raises(Qwen2Error, match="exists already"):
-        convert_folder(checkpoint, tmp_path / "empty", Recipe(bits=4, group_size=32))
+        convert_folder(checkpoint, tmp_path / "empty", FOUR_BITS)
     assert "quantization" not in json.loads((tmp_path / "empty" / "config.json").read_text())
 
 
-def test_the_report_counts_bits(checkpoint: Path, tmp_path: Path) -> None:
-    report = convert_folder(checkpoint, tmp_path / "target", Recipe(dtype="bfloat16"))
-    assert report.bits_per_weight == 16
-    assert report.weight_bytes == sum(
+def test_the_plan_counts_bits(checkpoint: Path, tmp_path: Path) -> None:
+    plan = convert_folder(checkpoint, tmp_path / "target", Recipe(dtype="bfloat16"))
+    assert plan.bits_per_weight == 16
+    assert plan.weight_bytes == sum(
         t.nbytes for t in tensors(tmp_path / "target" / "model.safetensors").values()
     )
