@@ -1,0 +1,1 @@
+"""`qwen2-quant`: what quantisation costs, measured."""

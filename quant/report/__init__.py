@@ -1,0 +1,1 @@
+"""What quantisation costs: divergence from the original, by text, by layer and by matrix."""
