@@ -56,9 +56,9 @@ def test_a_layer_imports_only_what_lies_below_it(layer: str) -> None:
     "source",
     [
         "import convert",
-        "import convert.writer as w",
+        "import convert.stream as s",
         "from app.cli import run",
-        "def late():\n    from convert import writer",
+        "def late():\n    from convert import stream",
         "import importlib\nimportlib.import_module('app.cli')",
         "from training import examples",
         "from tests.golden import cases",

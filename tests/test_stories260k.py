@@ -9,10 +9,10 @@ import mlx.nn as nn
 import pytest
 
 import qwen2_mlx
-from convert.hugging_face import Recipe, convert_folder
 from quant.affine import quantize_model
 from qwen2_mlx.models import Model
 from qwen2_mlx.tokenizer import Tokenizer
+from tests.convert.conversions import EIGHT_BITS, convert_folder
 
 START_TOKEN = 1
 FIRST_SENTENCES = (
@@ -50,7 +50,7 @@ def test_the_story_starts_the_same_in_8_bits(folder: Path, group_size: int) -> N
 
 
 def test_the_story_starts_the_same_after_conversion_to_8_bits(folder: Path, tmp_path: Path) -> None:
-    convert_folder(folder, tmp_path / "stories-8bit", Recipe(bits=8, group_size=32))
+    convert_folder(folder, tmp_path / "stories-8bit", EIGHT_BITS)
     model, tokenizer = qwen2_mlx.load(str(tmp_path / "stories-8bit"))
     assert left_in_floating_point(model) == {"down_proj"}
     assert greedy_text(model, tokenizer).startswith(FIRST_SENTENCES)

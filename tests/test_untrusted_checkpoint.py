@@ -27,6 +27,7 @@ READ = {
     "tokenizer.json",
     "tokenizer_config.json",
     "chat_template.jinja",
+    "README.md",  # for a few names and words at its head
     "model.safetensors",
 }
 
@@ -58,7 +59,7 @@ from app.chat.command import main
 assert main(["-m", folder, "-p", "hi", "--max-tokens", "2"]) == 0
 """
 CONVERT = """
-from app.convert_command import main
+from app.convert.command import main
 assert main(["--hf-path", folder, "--mlx-path", folder + "-converted"]) == 0
 """
 FROM_INSIDE = """
@@ -123,7 +124,14 @@ def test_nothing_in_a_checkpoint_is_executed(trapped: Path, marks: Path, use: st
 def test_a_conversion_takes_no_code_along(trapped: Path) -> None:
     watch(CONVERT, trapped)
     target = trapped.with_name(f"{trapped.name}-converted")
-    assert {path.suffix for path in target.iterdir()} <= {".json", ".safetensors", ".jinja", ".txt", ""}
+    assert {path.suffix for path in target.iterdir()} <= {
+        ".json",
+        ".safetensors",
+        ".jinja",
+        ".txt",
+        ".md",
+        "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""A conversion that cannot be done says so in one line, and loses and leaves nothing."""
+"""A conversion that cannot be done says so in one line, and loses and leaves nothing.
+
+One that is interrupted leaves its work folder, from which the same command goes on.
+"""
 
 import errno
 import os
@@ -10,10 +13,12 @@ from typing import NoReturn
 
 import pytest
 
-from convert import writer
+from app.convert import progress
+from convert import conversion, plan
 from tests.app.programs import ROOT, Run, run_process
 
 CONVERT = "qwen2-convert"
+INTERRUPTED = "qwen2-convert: interrupted; the same command goes on from here\n"
 
 #: Every file below a folder, with its bytes.
 Snapshot = dict[str, bytes]
@@ -111,51 +116,73 @@ def interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", ["write_weights", "write_json", "copy_companions"])
+STEPS = ["stream", "write_json", "write_companions"]
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_full_disk_at_any_step_leaves_nothing(
     checkpoint: Path, run: Run, before: Snapshot, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(f"convert.hugging_face.{step}", no_space)
+    monkeypatch.setattr(conversion, step, no_space)
     outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", checkpoint.parent / "out")
-    *progress, message = outcome.err.splitlines()
-    assert (outcome.code, outcome.out) == (1, "")
-    assert "out cannot be written: No space left" in message
-    assert all("wrote file" in line for line in progress)
+    outcome.assert_one_line(1, "out cannot be written: No space left")
     assert snapshot(checkpoint.parent) == before
 
 
-@pytest.mark.parametrize("step", ["write_weights", "write_json", "copy_companions"])
-def test_an_interruption_at_any_step_leaves_nothing(
+def test_a_full_disk_after_much_was_written_keeps_it(
+    checkpoint: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = checkpoint.parent / "out"
+    with monkeypatch.context() as broken:
+        broken.setattr(conversion, "WORTH_KEEPING", 1000)
+        broken.setattr(conversion, "write_json", no_space)
+        outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", target)
+    outcome.assert_one_line(1, "No space left", "the same command goes on from here")
+    assert_goes_on(checkpoint, target, run)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_interruption_at_any_step_leaves_what_the_same_command_goes_on_from(
     checkpoint: Path, run: Run, before: Snapshot, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    monkeypatch.setattr(f"convert.hugging_face.{step}", interrupt)
-    outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", checkpoint.parent / "a" / "b")
+    target = checkpoint.parent / "a" / "b"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(conversion, step, interrupt)
+        outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", target)
     assert (outcome.code, outcome.out) == (130, "")
-    assert "Traceback" not in outcome.err
-    assert snapshot(checkpoint.parent) == before
+    assert outcome.err == INTERRUPTED
+    assert not target.exists()
+    assert {name: held for name, held in snapshot(checkpoint.parent).items() if name in before} == before
+    assert_goes_on(checkpoint, target, run)
 
 
-def test_an_interruption_between_two_shards_leaves_nothing(
-    checkpoint: Path, run: Run, before: Snapshot, monkeypatch: pytest.MonkeyPatch
+def test_an_interruption_between_two_shards_leaves_what_the_same_command_goes_on_from(
+    checkpoint: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt_after_two(number: int, _total: int) -> None:
-        if number == 2:
+    sizes: list[int] = []
+
+    def interrupt_after_two(_: object, size: int) -> None:
+        sizes.append(size)
+        if len(sizes) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(writer, "SHARD_BYTES", 10_000)
-    monkeypatch.setattr("app.convert_command._show_shard", interrupt_after_two)
-    outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", checkpoint.parent / "out")
-    assert (outcome.code, outcome.out, outcome.err) == (130, "", "")
-    assert snapshot(checkpoint.parent) == before
+    monkeypatch.setattr(plan, "SHARD_BYTES", 10_000)
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(progress.Progress, "done", interrupt_after_two)
+        outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", checkpoint.parent / "out")
+    assert (outcome.code, outcome.out, outcome.err) == (130, "", INTERRUPTED)
+    assert_goes_on(checkpoint, checkpoint.parent / "out", run)
 
 
-def test_ctrl_c_in_a_real_process_leaves_nothing(checkpoint: Path, before: Snapshot) -> None:
+def test_ctrl_c_in_a_real_process_leaves_what_the_same_command_goes_on_from(
+    checkpoint: Path, run: Run
+) -> None:
     pausing = (
         "import sys, time\n"
-        "from app import convert_command\n"
-        "def pause(number, total): print('paused', file=sys.stderr, flush=True); time.sleep(60)\n"
-        "convert_command._show_shard = pause\n"
-        "sys.exit(convert_command.main())"
+        "from app.convert import command, progress\n"
+        "def pause(self, size): print('paused', file=sys.stderr, flush=True); time.sleep(60)\n"
+        "progress.Progress.done = pause\n"
+        "sys.exit(command.main())"
     )
     target = checkpoint.parent / "out"
     with subprocess.Popen(
@@ -167,11 +194,22 @@ def test_ctrl_c_in_a_real_process_leaves_nothing(checkpoint: Path, before: Snaps
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "paused\n"
-        assert any(".partial-" in name for name in snapshot(checkpoint.parent))
+        assert any(".out.converting" in name for name in snapshot(checkpoint.parent))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, "", "")
-    assert snapshot(checkpoint.parent) == before
+    assert (process.returncode, out, err) == (130, "", INTERRUPTED)
+    assert_goes_on(checkpoint, target, run)
+
+
+def assert_goes_on(checkpoint: Path, target: Path, run: Run) -> None:
+    """Only the work folder is there, and the command that was interrupted finishes from it."""
+    assert sorted(path.name for path in target.parent.iterdir() if path != checkpoint) == [
+        f".{target.name}.converting"
+    ]
+    assert run(CONVERT, "--hf-path", checkpoint, "--mlx-path", target).code == 0
+    assert run(CONVERT, "--hf-path", checkpoint, "--mlx-path", checkpoint.parent / "whole").code == 0
+    assert snapshot(target) == snapshot(checkpoint.parent / "whole")
+    assert not list(target.parent.glob(".*"))
 
 
 def test_an_empty_target_folder_survives_a_failure(
@@ -179,7 +217,7 @@ def test_an_empty_target_folder_survives_a_failure(
 ) -> None:
     (checkpoint.parent / "out").mkdir()
     before = snapshot(checkpoint.parent)
-    monkeypatch.setattr("convert.hugging_face.write_json", no_space)
+    monkeypatch.setattr(conversion, "write_json", no_space)
     assert run(CONVERT, "--hf-path", checkpoint, "--mlx-path", checkpoint.parent / "out").code == 1
     assert snapshot(checkpoint.parent) == before
 
