@@ -20,7 +20,7 @@ from convert.weights import FloatWeight, Weight
 from convert.work_folder import sync
 from quant.encode import decode, encode
 from quant.format import Format
-from qwen2_mlx.errors import CheckpointError
+from qwen2_mlx.errors import CheckpointError, Qwen2Error, first_line
 
 _EMBEDDING = "model.embed_tokens"
 
@@ -140,9 +140,14 @@ def state_file(folder: Path, index: int) -> Path:
 
 
 def _save(state: dict[str, mx.array], file: Path) -> None:
-    """Writes `state` so that `file` is whole whenever it exists."""
+    """Writes `state` so that `file` is whole whenever it exists. Raises `Qwen2Error` for a full disk."""
     partial = file.with_name(f"partial-{file.name}")
-    mx.save_safetensors(str(partial), state)
+    try:
+        mx.save_safetensors(str(partial), state)
+    except RuntimeError as error:  # MLX's for a disk that is full
+        raise Qwen2Error(
+            f"{file} cannot be written: {first_line(error)}; check the free space on the disk"
+        ) from None
     with partial.open("rb") as written:
         os.fsync(written.fileno())
     partial.rename(file)

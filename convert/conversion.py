@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
+
 from convert.folder.companions import write_companions
 from convert.folder.config import output_config
 from convert.journal import NAME, Journal, belongs_to, identity
@@ -46,7 +48,9 @@ def convert(
     """
     events = events or Events()
     companions = source.companions()  # what is wrong with them is told before the long work
-    key = identity(plan, __version__, version("mlx"), source.fingerprint(), inputs)
+    # what text makes of a layer depends on the device, as the type that it computes in does
+    device = mx.default_device().type if plan.chain else ""
+    key = identity(plan, __version__, version("mlx"), source.fingerprint(), inputs, device)
     if not path_of(target).exists():
         check_target(target)
     with work_folder(target) as folder:

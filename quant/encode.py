@@ -15,7 +15,7 @@ from qwen2_mlx.errors import Qwen2Error
 
 #: Weights that a thread fits at a time: large enough that a call to NumPy is cheap beside its
 #: work, small enough for the processor's cache.
-_PIECE = 1 << 17
+_PIECE = 1 << 18
 _MOST_THREADS = 8
 
 #: The largest scale of nvfp4, which has no exponent to spare, times its largest code.

@@ -31,7 +31,8 @@ _LEAST_SPREAD = 1e-3  # sum of squares of codes about their mean that is no long
 _FELT = 0.2  # steps between two neighbouring scales, at the outermost code, that matter
 
 
-def _to_bfloat16(values: np.ndarray) -> np.ndarray:
+def to_bfloat16(values: np.ndarray) -> np.ndarray:
+    """float32 values rounded to the nearest that bfloat16 holds, ties to even."""
     bits = np.ascontiguousarray(values).view(np.uint32)
     to_even = (bits >> 16) & 1
     return ((bits + (0x7FFF + to_even)) & np.uint32(0xFFFF0000)).view(np.float32)
@@ -47,7 +48,7 @@ def _to_float32(values: np.ndarray) -> np.ndarray:
 
 #: How float32 values are rounded to a type, and the distance of its numbers just above 1.
 _TYPES: dict[str, tuple[Round, float]] = {
-    "bfloat16": (_to_bfloat16, 2**-7),
+    "bfloat16": (to_bfloat16, 2**-7),
     "float16": (_to_float16, 2**-10),
     "float32": (_to_float32, 2**-23),
 }

@@ -94,7 +94,8 @@ def _write(args: argparse.Namespace, argv: Sequence[str], source: "Source", plan
     def complete(folder: Path) -> None:
         reference = args.upload_repo or args.target.resolve().name
         library = "transformers" if args.dequantize else "mlx"
-        finish(folder, source, plan, reference, (PROGRAM, *argv), args.base_model, library=library)
+        command = (PROGRAM, *map(_without_folders, argv))
+        finish(folder, source, plan, reference, command, args.base_model, library=library)
 
     try:
         events = Events(restarted, progress.found, progress.done)
@@ -105,6 +106,14 @@ def _write(args: argparse.Namespace, argv: Sequence[str], source: "Source", plan
         raise
     finally:
         progress.clear()
+
+
+def _without_folders(argument: str) -> str:
+    """An argument as the model card may show it: of a place on this machine only the last part."""
+    flag, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    path = Path(value)
+    is_local = path.is_absolute() or path.exists() or value.startswith((".", "~"))
+    return f"{flag}{equals}{path.name if is_local else value}"
 
 
 def _tell_notes(args: argparse.Namespace, source: "Source", plan: "Plan") -> None:

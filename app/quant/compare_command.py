@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import cli
@@ -24,7 +23,7 @@ def add_flags(parser: cli.Parser) -> None:
     flags.add_run_flags(add)
     add("--dtype", choices=flags.DTYPES,
         help="type that computes (default: as stored; float32 resolves differences of 8 bits)")  # fmt: skip
-    add("--svg", type=Path, metavar="FILE", help="draw size against divergence into FILE")
+    add("--svg", type=flags.file_to_write, metavar="FILE", help="draw size against divergence into FILE")
     add("--json", action="store_true", help="print one JSON object")
 
 

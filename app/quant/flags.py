@@ -33,6 +33,14 @@ def shelf(folder: Path | None) -> "Shelf":
     return Shelf(folder or prefix_folder().with_name("quantisation"))
 
 
+def file_to_write(value: str) -> Path:
+    """Refuses a folder at once rather than after the measurement."""
+    path = Path(value)
+    if not path.name or path.is_dir():
+        raise argparse.ArgumentTypeError("must name a file, not a folder")
+    return path
+
+
 def _context(value: str) -> int:
     number = cli.positive_int(value)
     if number < 2:

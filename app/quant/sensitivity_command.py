@@ -34,7 +34,7 @@ def add_flags(parser: cli.Parser) -> None:
         help=f"tokens to measure on (default: {TOKENS})")  # fmt: skip
     add("--calibration", type=Path, metavar="FILE",
         help="text to measure on: plain, or one JSON object a line (default: a bundled one)")  # fmt: skip
-    add("-o", "--output", type=Path, required=True, metavar="FILE", help="JSON file to write")
+    add("-o", "--output", type=flags.file_to_write, required=True, metavar="FILE", help="JSON file to write")
     flags.add_run_flags(add)
 
 

@@ -29,7 +29,7 @@ from qwen2_mlx.errors import CheckpointError
 
 #: What matrices of types with groups of 16 are to be quantised as: so finely that the model stays what
 #: the file says. Whoever prefers a small model to that chooses bits of their own.
-WISHES = dict.fromkeys(("Q6_K", "Q3_K", "Q2_K"), Format(8, 64))
+WISHES: dict[str, Format] = dict.fromkeys(("Q6_K", "Q3_K", "Q2_K"), Format(8, 64))
 
 _FLOATS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _DTYPES = ("float16", "float32", "bfloat16")

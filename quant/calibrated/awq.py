@@ -10,8 +10,8 @@ else reads from a norm, the router and the shared expert's gate, is multiplied b
 s is a power of two, so that no type rounds any of this, save float16 below 6e-5, where its
 exponents end. It follows the mean magnitude of the channel to a power between 0 and 1 that is
 searched: the one with which plain rounding changes the output of the attention, the feed-forward
-part or the matrix least, on a sample of the texts. Matrices are then encoded by a fit, which also tries clipped ranges, with the channels'
-mean squares as weights.
+part or the matrix least, on a sample of the texts. Matrices are then encoded by a fit, which
+also tries clipped ranges, with the channels' mean squares as weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ import numpy as np
 from quant.calibrated.layer import Layer
 from quant.calibrated.pieces import in_pieces
 from quant.calibrated.walk import Coded, Contexts, Solver, add_by_expert, as_rows
-from quant.calibrated.weighted_fit import encode_groups, fit_groups
+from quant.calibrated.weighted_fit import FEWEST_ROWS, encode_groups, fit_groups, importance_of
 from quant.encode import decode, encode
 from quant.format import Format
 
@@ -82,7 +82,7 @@ class AWQ:
         return Importance(width)
 
     def solver(self, statistic: Importance) -> Solver:
-        importance = statistic.diagonal()
+        importance = importance_of(statistic.diagonal(), statistic.rows)
 
         def solve(weight: np.ndarray, format: Format, dtype: str) -> Coded:
             return in_pieces(weight, lambda rows: weighted_fit(rows, importance, format, dtype))
@@ -258,8 +258,11 @@ def _balance_down(layer: Layer, block: str, kept: Sequence[Kept]) -> None:
     matrices = weight[None] if weight.ndim == 2 else weight
     scales = []
     for matrix, rows in zip(matrices, kept, strict=True):
+        if rows.rows < FEWEST_ROWS:
+            scales.append(mx.ones(rows.width))
+            continue
         inputs = rows.joined()
-        magnitude = mx.abs(inputs).sum(axis=0) / max(1, rows.rows)
+        magnitude = mx.abs(inputs).sum(axis=0) / rows.rows
         scales.append(search(magnitude, lambda s: output_error(inputs, matrix, s, format)))  # noqa: B023
     by_channel = scales[0] if weight.ndim == 2 else mx.stack(scales)
     layer.change(down, weight * by_channel[..., None, :])

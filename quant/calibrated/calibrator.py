@@ -8,7 +8,6 @@ bytes.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from time import perf_counter
 
 import mlx.core as mx
 import numpy as np
@@ -25,9 +24,6 @@ from qwen2_mlx.errors import CheckpointError
 
 METHODS: dict[str, Callable[[], Method]] = {"gptq": GPTQ, "awq": AWQ}
 
-#: Hears of finished layers: how many there are done, of how many, and the seconds the rest may take.
-OnLayer = Callable[[int, int, float], None]
-
 
 class Calibrator:
     """Takes the decoder layers one after the other, from the first to the last.
@@ -40,13 +36,7 @@ class Calibrator:
     ```
     """
 
-    def __init__(
-        self,
-        config: ModelConfig,
-        recipe: Recipe,
-        texts: Sequence[Sequence[int]],
-        on_layer: OnLayer | None = None,
-    ):
+    def __init__(self, config: ModelConfig, recipe: Recipe, texts: Sequence[Sequence[int]]):
         """`texts` are token ids, each text a sequence of its own (see `texts.calibration_tokens`).
 
         Raises `ValueError` for a method that does not calibrate, or no texts.
@@ -59,8 +49,6 @@ class Calibrator:
         self.recipe, self.layer = recipe, 0
         self._texts = [np.array(text, np.int32) for text in texts]
         self._method = METHODS[recipe.method]()
-        self._on_layer = on_layer
-        self._seconds: list[float] = []
         self._states: list[mx.array] = []
         rope = Rope(self.config.rope, self.config.head_dim)
         self._contexts = cache(
@@ -89,13 +77,11 @@ class Calibrator:
         for name, tensor in tensors.items():
             if not mx.isfinite(tensor).all().item():
                 raise CheckpointError(f"{name} holds NaN or infinity; download the source again")
-        began = perf_counter()
         layer = Layer(self.config, self.recipe, index, tensors, self._states[0].dtype)
         states = quantize(layer, self._states, self._contexts, self._method)
         outputs = layer.outputs()
         mx.eval(outputs)
         self._states, self.layer = states, index + 1
-        self._report(perf_counter() - began)
         return outputs
 
     def state(self) -> dict[str, mx.array]:
@@ -122,14 +108,6 @@ class Calibrator:
         self._states = [states[end - length : end][None] for end, length in zip(ends, lengths, strict=True)]
         mx.eval(self._states)
         self.layer = layer
-
-    def _report(self, seconds: float) -> None:
-        self._seconds.append(seconds)
-        if self._on_layer:
-            left = self.config.num_hidden_layers - self.layer
-            self._on_layer(
-                self.layer, self.config.num_hidden_layers, left * sum(self._seconds) / len(self._seconds)
-            )
 
 
 def _computing_dtype(stored: mx.Dtype) -> mx.Dtype:

@@ -21,7 +21,7 @@ from quant.calibrated.hessian import DAMPING, Hessian, factor
 from quant.calibrated.layer import Layer
 from quant.calibrated.pieces import in_pieces
 from quant.calibrated.walk import Coded, Contexts, Solver
-from quant.calibrated.weighted_fit import fit_groups
+from quant.calibrated.weighted_fit import fit_groups, importance_of
 from quant.format import Format
 
 #: Columns of a block, a whole number of groups, and of a run of columns in it.
@@ -63,7 +63,7 @@ class GPTQ:
 
     def solver(self, statistic: Hessian) -> Solver:
         """The fewer rows than channels there are, the more the result is a plain fit."""
-        importance = statistic.diagonal()
+        importance = importance_of(statistic.diagonal(), statistic.rows)
         shortage = max(0.0, 1 - statistic.rows / statistic.width)
         triangle = factor(statistic.take(), DAMPING + shortage)
 

@@ -107,11 +107,6 @@ class Layer:
         parent[key] = value.astype(dtype)
         mx.eval(parent[key])
 
-    def current(self, name: str) -> mx.array:
-        """The parameter `name` as the layer computes with it."""
-        parent, key = self._place(name)
-        return parent[key]
-
     def outputs(self) -> dict[str, mx.array]:
         """Every parameter under its full name: what is finished by its parts, the rest in floating point."""
         tensors: dict[str, mx.array] = {}

@@ -15,7 +15,10 @@ from qwen2_mlx.errors import PromptError, Qwen2Error, first_line
 from qwen2_mlx.tokenizer import Tokenizer
 
 #: Files beyond this many bytes are refused rather than read into memory.
-LARGEST_FILE = 1 << 28
+LARGEST_FILE = 1 << 26
+
+#: Characters of plain text that are encoded at once: the tokenizer takes a hundred bytes for each.
+PORTION = 1 << 20
 
 #: Endings of files that hold one JSON object a line.
 _JSON_LINES = (".jsonl", ".ndjson")
@@ -104,12 +107,23 @@ def _has_template(tokenizer: Tokenizer) -> bool:
 def _encode(tokenizer: Tokenizer, entry: Mapping[str, Any], in_template: bool, place: str) -> list[int]:
     try:
         if isinstance(entry.get("text"), str):
-            return tokenizer.encode(entry["text"])
+            return [i for portion in _portions(entry["text"]) for i in tokenizer.encode(portion)]
         if in_template:
             return tokenizer.encode_chat(entry["messages"], add_generation_prompt=False)
         return tokenizer.encode(_as_prose(entry["messages"], place))
     except PromptError as error:
         raise CalibrationError(f"{place} is no conversation: {first_line(error)}") from None
+
+
+def _portions(text: str) -> Iterator[str]:
+    """The text in pieces of at most `PORTION` characters, cut behind a line break where there is one."""
+    start = 0
+    while start < len(text):
+        stop = start + PORTION
+        if stop < len(text):
+            stop = text.rfind("\n", start, stop) + 1 or stop
+        yield text[start:stop]
+        start = stop
 
 
 def _as_prose(messages: Sequence[Any], place: str) -> str:

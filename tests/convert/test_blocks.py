@@ -18,7 +18,7 @@ from quant.format import Format
 from quant.policy import format_of
 from quant.recipe import Recipe
 from qwen2_mlx.config import ModelConfig
-from qwen2_mlx.errors import CheckpointError
+from qwen2_mlx.errors import CheckpointError, Qwen2Error
 from tests.checkpoints import MOE, write_checkpoint
 from tests.convert.conversions import contents
 
@@ -158,6 +158,17 @@ def test_a_failure_while_the_state_is_written_loses_nothing(
     _, again = run(source, tmp_path / "target")
     assert again == [1, 2, 3, 4]
     assert contents(tmp_path / "target") == contents(tmp_path / "whole")
+
+
+def test_a_disk_too_full_for_the_state_is_one_line(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("[write] Unable to write 8 bytes to file.")
+
+    monkeypatch.setattr(mx, "save_safetensors", fail)
+    with pytest.raises(Qwen2Error, match=r"state-0\.safetensors cannot be written: .* free space"):
+        run(source, tmp_path / "target")
 
 
 @pytest.mark.parametrize("form", [None, Format(8, 32)])

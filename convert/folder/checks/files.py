@@ -5,7 +5,7 @@ from pathlib import Path
 
 from convert.folder.checks.finding import Finding
 from convert.folder.hub import blob_agrees, blob_of, file_sha256
-from convert.folder.manifest import MANIFEST, Manifest, file_names
+from convert.folder.manifest import MANIFEST, Listed, Manifest, file_names
 
 _LOADED = (".safetensors", ".py")
 
@@ -13,16 +13,25 @@ _LOADED = (".safetensors", ".py")
 def check_manifest(folder: Path, manifest: Manifest, on_bytes: Callable[[int], None]) -> Iterator[Finding]:
     """Every listed file must be there with its size and hash, and there must be no other weights or code."""
     for name, listed in manifest.files.items():
-        file = folder / name
-        if not file.is_file():
-            yield Finding(name, "is missing")
-        elif (size := file.stat().st_size) != listed.bytes:
-            yield Finding(name, f"has {size} bytes, the manifest says {listed.bytes}")
-        elif file_sha256(file, on_bytes) != listed.sha256:
-            yield Finding(name, "is not the file that the manifest describes: its SHA-256 differs")
+        try:
+            problem = _problem(folder / name, listed, on_bytes)
+        except OSError as error:
+            problem = f"cannot be read: {error.strerror or error}"
+        if problem:
+            yield Finding(name, problem)
     for name in unlisted(folder, manifest):
         if name.endswith(_LOADED):
             yield Finding(name, "is not in the manifest, and other programs would load it")
+
+
+def _problem(file: Path, listed: Listed, on_bytes: Callable[[int], None]) -> str | None:
+    if not file.is_file():
+        return "is missing"
+    if (size := file.stat().st_size) != listed.bytes:
+        return f"has {size} bytes, the manifest says {listed.bytes}"
+    if file_sha256(file, on_bytes) != listed.sha256:
+        return "is not the file that the manifest describes: its SHA-256 differs"
+    return None
 
 
 def unlisted(folder: Path, manifest: Manifest) -> list[str]:

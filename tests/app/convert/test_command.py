@@ -15,6 +15,7 @@ from convert.float_source import FloatSource, open_float
 from quant.format import Format
 from quant.recipe import Recipe
 from qwen2_mlx import load
+from qwen2_mlx.memory import limit
 from tests.app.programs import Run
 from tests.checkpoints import DENSE, write_checkpoint
 
@@ -115,3 +116,13 @@ def test_notes_of_the_source_are_told_without_control_characters(
 def test_a_file_that_is_no_gguf_is_one_line(checkpoint: Path, run: Run) -> None:
     outcome = run(CONVERT, "--hf-path", checkpoint / "model.safetensors")
     outcome.assert_one_line(1, "is a file")
+
+
+def test_calibration_that_does_not_fit_the_memory_is_refused_with_the_numbers(
+    checkpoint: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limit, "memory_limit", lambda: 10_000)
+    target = checkpoint.parent / "out"
+    outcome = run(CONVERT, "--hf-path", checkpoint, "--mlx-path", target, "-q", "--method", "gptq")
+    outcome.assert_one_line(1, "--method gptq needs about", "10", "may be used", "--method fit")
+    assert not target.exists()

@@ -25,7 +25,8 @@ def quantized(checkpoint: Path, run: Run) -> Path:
 def test_the_card_names_the_base_model_and_the_command(quantized: Path) -> None:
     card = (quantized / "README.md").read_text()
     assert 'base_model: "Qwen/Qwen2-0.5B"' in card
-    assert "qwen2-convert --hf-path" in card
+    assert "qwen2-convert --hf-path model --mlx-path quantized -q" in card
+    assert str(quantized.parent) not in card
     assert "README.md" in json.loads((quantized / "manifest.json").read_text())["files"]
 
 

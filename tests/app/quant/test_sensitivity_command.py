@@ -58,6 +58,13 @@ def test_a_text_of_one_token_is_one_line(run: Run, tmp_path: Path, original: Pat
     done.assert_one_line(1, "too short to measure")
 
 
+@pytest.mark.parametrize("place", [".", "/", ""])
+def test_a_folder_is_no_place_for_a_table(run: Run, original: Path, place: str) -> None:
+    done = run(QUANT, "sensitivity", original, "-o", place)
+    assert done.code == 2
+    assert "must name a file, not a folder" in done.err
+
+
 def test_a_file_that_cannot_be_written_is_one_line(run: Run, tmp_path: Path, text: Path) -> None:
     folder = samples.original(tmp_path / "small", {**samples.CONFIG, "num_hidden_layers": 1})
     path = tmp_path / "missing" / "t.json"

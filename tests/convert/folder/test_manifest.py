@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from convert.folder.checks.files import check_manifest
 from convert.folder.manifest import MANIFEST, read_manifest, write_manifest
 from quant.format import Format
 from quant.recipe import Recipe
@@ -98,3 +99,12 @@ def test_a_damaged_manifest_is_one_clear_error(folder: Path, changes: dict[str, 
     edit_json(folder / MANIFEST, **changes)
     with pytest.raises(CheckpointError, match=reason):
         read_manifest(folder)
+
+
+def test_a_file_that_cannot_be_looked_at_is_a_finding_like_any_other(folder: Path) -> None:
+    edit_json(folder / MANIFEST, files={"x" * 5000: LISTED, "gone": LISTED})
+    manifest = read_manifest(folder)
+    assert manifest
+    problems = [finding.problem for finding in check_manifest(folder, manifest, lambda _: None)]
+    assert problems[0].startswith("cannot be read: File name too long")
+    assert problems[1] == "is missing"

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import mlx.core as mx
 import numpy as np
@@ -78,12 +77,12 @@ def outside_layers(config: ModelConfig, recipe: Recipe, tensors: Tensors) -> Ten
 
 
 def calibrated(
-    config: ModelConfig, recipe: Recipe, tensors: Tensors, texts: Sequence[Sequence[int]], **hooks: Any
+    config: ModelConfig, recipe: Recipe, tensors: Tensors, texts: Sequence[Sequence[int]]
 ) -> Tensors:
     """All tensors of the quantised model, as a checkpoint holds them."""
     outputs = outside_layers(config, recipe, tensors)
     embedding = unpacked(config, recipe, tensors, outputs)["model.embed_tokens.weight"]
-    calibrator = Calibrator(config, recipe, texts, **hooks)
+    calibrator = Calibrator(config, recipe, texts)
     calibrator.start(lambda ids: embedding[mx.array(ids)])
     for index in range(config.num_hidden_layers):
         outputs |= calibrator.quantize_layer(index, of_layer(tensors, index))

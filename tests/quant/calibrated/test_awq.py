@@ -124,6 +124,13 @@ def test_an_expert_that_no_row_reached_keeps_its_weights(tmp_path: Path) -> None
     assert not mx.array_equal(layer.floats["mlp.switch_mlp.down_proj.weight"], down)
 
 
+def test_an_expert_that_few_rows_reached_is_not_scaled_for_them(tmp_path: Path) -> None:
+    layer = opened(tmp_path, SPARSE)
+    before = layer.floats["mlp.switch_mlp.down_proj.weight"]
+    AWQ().before_feed_forward(layer, [states_of(layer)[0][:, :3]])  # at most three rows an expert
+    assert mx.array_equal(layer.floats["mlp.switch_mlp.down_proj.weight"], before)
+
+
 def test_layers_that_stay_in_floating_point_are_not_scaled_for(tmp_path: Path) -> None:
     names = ("q_proj", "k_proj", "v_proj", "o_proj")
     untouched = dict.fromkeys((f"model.layers.0.self_attn.{name}" for name in names), None)

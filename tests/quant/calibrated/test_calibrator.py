@@ -20,7 +20,6 @@ from qwen2_mlx.models import build
 from tests.checkpoints import DENSE, MOE, write_checkpoint
 from tests.quant.calibrated.layers import (
     Tensors,
-    calibrated,
     fill,
     of_layer,
     parameters,
@@ -224,16 +223,6 @@ def test_experts_that_no_text_reached_are_fitted_to_their_weights(tmp_path: Path
 def step_sizes(outputs: Tensors, path: str) -> mx.array:
     """The distance between two neighbouring codes, for each weight of groups of 32."""
     return mx.repeat(mx.abs(outputs[f"{path}.scales"]), 32, axis=-1)
-
-
-def test_progress_counts_layers_and_estimates_seconds(tmp_path: Path) -> None:
-    heard: list[tuple[int, int, float]] = []
-    config, tensors = parameters(write_checkpoint(tmp_path))
-    recipe = Recipe(None, Format(4, 32), "gptq")
-    calibrated(config, recipe, tensors, TEXTS, on_layer=lambda *news: heard.append(news))
-    assert [news[:2] for news in heard] == [(1, 2), (2, 2)]
-    assert heard[0][2] > 0
-    assert heard[1][2] == 0
 
 
 def test_layers_come_in_their_order(tmp_path: Path) -> None:

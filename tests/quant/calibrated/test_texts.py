@@ -138,6 +138,25 @@ def test_a_file_that_is_missing_huge_or_no_text_is_a_clean_error(
         calibration_tokens(tokenizer, tmp_path / "picture.txt")
 
 
+@pytest.mark.parametrize("line", ["so much to tell\n", "endless "])
+def test_long_text_is_encoded_in_portions(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """For the tokenizer takes a hundred times the memory of what it encodes at once."""
+    file = tmp_path / "long.txt"
+    file.write_text(line * 40, encoding="utf-8")
+    expected = calibration_tokens(tokenizer, file)
+    monkeypatch.setattr(texts, "PORTION", 50)
+    asked: list[str] = []
+    encode = tokenizer.encode
+    monkeypatch.setattr(tokenizer, "encode", lambda text: asked.append(text) or encode(text))
+    sequences = calibration_tokens(tokenizer, file)
+    assert max(map(len, asked)) <= 50
+    assert "".join(asked).endswith(line * 40)
+    if line.endswith("\n"):
+        assert sequences == expected
+
+
 def test_a_device_without_an_end_is_not_read_to_its_end(
     tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,9 +1,14 @@
 """Scales and biases of groups whose columns do not count alike."""
 
+from typing import cast
+
 import mlx.core as mx
 import numpy as np
 import pytest
 
+from quant.calibrated.awq import AWQ
+from quant.calibrated.gptq import GPTQ
+from quant.calibrated.walk import Method
 from quant.calibrated.weighted_fit import encode_groups, fit_groups, stored
 from quant.format import BITS, Format
 from tests.quant.calibrated.layers import plainly_rounded
@@ -34,6 +39,24 @@ def test_important_columns_come_out_better_than_by_plain_rounding(bits: int, dty
     plain = plainly_rounded(groups, Format(bits, 64), dtype)
     error = (importance * np.square(fitted(groups, importance, bits, dtype) - groups)).sum()
     assert error < 0.75 * (importance * np.square(plain - groups)).sum()
+
+
+@pytest.mark.parametrize("method", [GPTQ(), AWQ()])
+def test_a_single_input_does_not_decide_which_columns_matter(method: GPTQ | AWQ) -> None:
+    """As an expert sees it that hardly any text reached: others must not pay for that one input."""
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(2001, 256)).astype(np.float32) ** 3
+    weight = rng.normal(size=(64, 256)).astype(np.float32)
+
+    def error(seen: int) -> float:
+        statistic = method.statistic(256)
+        statistic.add(mx.array(rows[:seen]))
+        solve = cast(Method, method).solver(statistic)
+        codes, scales, biases = solve(weight, Format(4, 64), "float32")
+        changed = codes * np.repeat(scales, 64, axis=1) + np.repeat(biases, 64, axis=1) - weight
+        return float(np.square(rows[1:] @ changed.T).sum())
+
+    assert error(1) < 1.05 * error(0)
 
 
 def test_equal_importance_and_none_at_all_are_the_same() -> None:
