@@ -149,7 +149,7 @@ def _is_error(line: str) -> bool:
 def reference_logits(floats: Path) -> np.ndarray:
     """The logits of a float32 folder, by transformers where it is installed."""
     try:
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
         from transformers import AutoModelForCausalLM
         from transformers.utils.logging import disable_progress_bar
     except ImportError:

@@ -35,7 +35,7 @@ CHAT, ASK, CONVERT, EVAL = "qwen2-chat", "qwen2-ask", "qwen2-convert", "qwen2-ev
         (ASK, ["", "notes.txt"], ["QUESTION", "must not be empty"]),
         (ASK, ["Who?", "notes.txt", "--max-tokens", "many"], ["--max-tokens", "whole number"]),
         (CONVERT, ["-q"], ["--hf-path"]),
-        (CONVERT, ["--hf-path", "x", "--q-bits", "4"], ["--q-bits", "need -q"]),
+        (CONVERT, ["--hf-path", "x", "--q-bits", "4"], ["--q-bits", "needs -q"]),
         (CONVERT, ["--hf-path", "x", "-q", "--q-bits", "7"], ["--q-bits", "7", "6, 8"]),
         (CONVERT, ["--hf-path", "x", "-q", "--q-group-size", "50"], ["--q-group-size", "50", "64"]),
         (CONVERT, ["--hf-path", "x", "--dtype", "int4"], ["--dtype", "bfloat16"]),

@@ -180,7 +180,9 @@ def test_ctrl_c_in_a_real_process_leaves_what_the_same_command_goes_on_from(
     pausing = (
         "import sys, time\n"
         "from app.convert import command, progress\n"
-        "def pause(self, size): print('paused', file=sys.stderr, flush=True); time.sleep(60)\n"
+        "def pause(self, size):\n"
+        "    print('paused', file=sys.stderr, flush=True)\n"
+        "    for _ in range(600): time.sleep(0.1)\n"  # a signal just before a sleep does not end it
         "progress.Progress.done = pause\n"
         "sys.exit(command.main())"
     )

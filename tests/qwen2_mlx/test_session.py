@@ -255,12 +255,12 @@ def test_an_interruption_between_two_layers_does_no_harm(
 def _failing_after(calls: int, original: Callable[..., Any]) -> Callable[..., Any]:
     left = calls
 
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **options: Any) -> Any:
         nonlocal left
         left -= 1
         if left < 0:
             raise _Interruption
-        return original(*arguments)
+        return original(*arguments, **options)
 
     return call
 

@@ -99,7 +99,7 @@ def test_transformers_opens_it_and_reads_the_same(raw: dict, tmp_path: Path) -> 
     assert read.rope_parameters["rope_theta"] == raw["rope_theta"]
     assert read.rope_parameters["rope_type"] == ("yarn" if "rope_scaling" in raw else "default")
     assert read.max_position_embeddings == raw["max_position_embeddings"]
-    assert str(read.dtype) == "torch.bfloat16"
+    assert str(read.dtype).removeprefix("torch.") == "bfloat16"  # a string where torch is not installed
 
 
 def test_every_official_config_keeps_its_meaning(shared_data: Path) -> None:
