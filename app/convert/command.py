@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import cli
-from app.convert import flags, verify
+from app.convert import card, flags, verify
 from app.convert.reference import path_of
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from convert.source import Source
 
 PROGRAM = "qwen2-convert"
+
+#: What it does with a folder that is there already.
+_TASKS = {"verify": verify, "card": card}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,7 +30,8 @@ def build_parser() -> cli.Parser:
     parser = cli.Parser(
         prog=PROGRAM,
         description="Writes an MLX model folder from a checkpoint of the Qwen2 family.",
-        epilog="qwen2-convert verify FOLDER [--source SRC] checks a folder; see qwen2-convert verify --help.",
+        epilog="qwen2-convert verify FOLDER [--source SRC] checks a folder, and qwen2-convert card FOLDER"
+        " --report FILE adds measured numbers to its card; both have a --help of their own.",
     )
     flags.add_flags(parser)
     return parser
@@ -35,10 +39,11 @@ def build_parser() -> cli.Parser:
 
 def _run(argv: list[str] | None) -> int:
     argv = sys.argv[1:] if argv is None else argv
-    if argv[:1] == ["verify"]:
-        parser = cli.Parser(prog=f"{PROGRAM} verify", description=verify.DESCRIPTION)
-        verify.add_arguments(parser)
-        return verify.run(parser.parse_args(argv[1:]))
+    if argv[:1] and argv[0] in _TASKS:
+        task = _TASKS[argv[0]]
+        parser = cli.Parser(prog=f"{PROGRAM} {argv[0]}", description=task.DESCRIPTION)
+        task.add_arguments(parser)
+        return task.run(parser.parse_args(argv[1:]))
     parser = build_parser()
     args = parser.parse_args(argv)
     flags.check(parser, args)

@@ -30,6 +30,9 @@ METHODS = {
     "kept": "the integer codes of the quantised original, unchanged",
 }
 
+#: Headings that a card is found again by when measured numbers join it later.
+MEASURED, USE = "## Measured against the original", "## Use"
+
 
 @dataclass(frozen=True)
 class Card:
@@ -44,7 +47,6 @@ class Card:
     command: Sequence[str]
     method: str | None = None
     origin: Origin = field(default_factory=Origin)
-    measured: Sequence[Measured] = ()
     library: str = "mlx"
 
 
@@ -61,7 +63,6 @@ def card_text(summary: Summary, card: Card) -> str:
         f"# {title}\n",
         _introduction(summary, card),
         _facts(summary, card),
-        *([_measured(card.measured)] if card.measured else []),
         _use(summary, card),
         f"## How it was made\n\n{fenced(shlex.join(card.command))}",
     ]
@@ -136,13 +137,14 @@ def _weights(summary: Summary) -> str:
     )
 
 
-def _measured(measured: Sequence[Measured]) -> str:
+def measured_section(measured: Sequence[Measured]) -> str:
+    """The part of a card that tells what was measured."""
     rows = [
         (escaped(one.kind), f"{one.kl:.3g}", f"{one.perplexity:.4g}", f"{100 * one.top1:.1f} %")
         for one in measured
     ]
     head = ("Text", "KL divergence (nats a token)", "Perplexity", "Same most likely token")
-    return f"## Measured against the original\n\n{_table(head, rows)}"
+    return f"{MEASURED}\n\n{_table(head, rows)}"
 
 
 def _use(summary: Summary, card: Card) -> str:
@@ -155,7 +157,7 @@ def _use(summary: Summary, card: Card) -> str:
         commands.append(f"python -c {shlex.quote(code)}")
     note = "\nSome of its matrices take their inputs in an order of their own, which mlx-lm does not know.\n"
     block = fenced("\n".join(commands))
-    return f"## Use\n\n{block}{note if summary.permuted else ''}"
+    return f"{USE}\n\n{block}{note if summary.permuted else ''}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,7 +8,6 @@ from convert.folder.checks.values import codes_of
 from convert.folder.layout import layout_of
 from convert.folder.manifest import write_manifest
 from convert.folder.origin import origin_of
-from convert.folder.report import Measured
 from convert.plan import Plan
 from convert.source import Source
 from convert.weights import CodedWeight
@@ -21,16 +20,15 @@ def finish(
     reference: str,
     command: Sequence[str],
     base_model: str | None = None,
-    measured: Sequence[Measured] = (),
     library: str = "mlx",
 ) -> None:
     """Writes README.md and then manifest.json into `folder`, which `plan` made from `source`.
 
-    `reference`, `command`, `measured` and `library` are as in `Card`, `base_model` is the one
+    `reference`, `command` and `library` are as in `Card`, `base_model` is the one
     that the person named. Raises `Qwen2Error` when that is no name on the hub.
     """
     origin = origin_of(source.path, source.config, base_model)
-    write_card(folder, Card(reference, command, method_of(source, plan), origin, measured, library))
+    write_card(folder, Card(reference, command, method_of(source, plan), origin, library))
     write_manifest(folder, plan.recipe, source.fingerprint(), codes=_kept_codes(folder, source))
 
 

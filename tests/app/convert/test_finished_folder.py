@@ -86,3 +86,38 @@ def test_an_upload_that_fails_keeps_the_folder_and_says_so(
 
 def test_only_a_quantised_folder_can_be_dequantised(checkpoint: Path, run: Run) -> None:
     run(CONVERT, "--model", checkpoint, "--dequantize").assert_one_line(1, "not quantised")
+
+
+def write_report(path: Path, kl: float) -> Path:
+    numbers = {"kl": kl, "perplexity": 2.8, "top_1": 0.97}
+    path.write_text(json.dumps({"candidates": [{"name": "x", **numbers, "kinds": {"english": numbers}}]}))
+    return path
+
+
+def test_measured_numbers_join_the_card_and_the_folder_stays_whole(quantized: Path, run: Run) -> None:
+    card = quantized / "README.md"
+    before = card.read_text()
+    for kl in (0.5, 0.25):
+        report = write_report(quantized.with_name("report.json"), kl)
+        assert run(CONVERT, "card", quantized, "--report", report).code == 0
+    text = card.read_text()
+    assert "| all | 0.25 | 2.8 | 97.0 % |" in text
+    assert "0.5 |" not in text
+    measured = text[text.index("## Measured") : text.index("## Use")]
+    assert text.replace(measured, "") == before
+    assert run(CONVERT, "verify", quantized).code == 0
+    assert not list(quantized.glob(".*"))
+
+
+def test_a_card_that_somebody_edited_is_left_alone(quantized: Path, run: Run) -> None:
+    card = quantized / "README.md"
+    card.write_text(card.read_text() + "My own words.\n")
+    before = card.read_bytes()
+    report = write_report(quantized.with_name("report.json"), 0.5)
+    run(CONVERT, "card", quantized, "--report", report).assert_one_line(1, "was changed", "by hand")
+    assert card.read_bytes() == before
+
+
+def test_a_folder_without_a_card_is_refused(checkpoint: Path, run: Run) -> None:
+    report = write_report(checkpoint.with_name("report.json"), 0.5)
+    run(CONVERT, "card", checkpoint, "--report", report).assert_one_line(1, "has no card")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from convert.folder.card import METHODS, Card, card_text, escaped, write_card
+from convert.folder.card import METHODS, Card, card_text, escaped, measured_section, write_card
 from convert.folder.origin import Origin
 from convert.folder.report import Measured, read_report
 from convert.folder.summary import Summary, summary_of
@@ -104,7 +104,7 @@ def test_measured_numbers_are_shown_by_kind_of_text(tmp_path: Path) -> None:
     report = write_report(tmp_path / "report.json", "models/one", "models/two")
     measured = read_report(report, "two")
     assert measured == [Measured("all", 0.5, 2.8, 0.972), Measured("en|glish", 0.00377, 2.8, 0.972)]
-    text = card_text(SUMMARY, Card("m", COMMAND, "fit", ORIGIN, measured))
+    text = measured_section(measured)
     assert "| en\\|glish | 0.00377 | 2.8 | 97.2 % |" in text
 
 
@@ -148,8 +148,8 @@ def test_a_file_that_is_no_report_is_one_clear_error(content: str, tmp_path: Pat
     ],
 )
 def test_a_hostile_name_is_only_text(hostile: str) -> None:
-    measured = [Measured(hostile, 1.0, 1.0, 1.0)]
-    text = card_text(SUMMARY, Card(hostile, COMMAND, hostile, ORIGIN, measured))
+    text = card_text(SUMMARY, Card(hostile, COMMAND, hostile, ORIGIN))
+    text += measured_section([Measured(hostile, 1.0, 1.0, 1.0)])
     outside_code = re.sub(r"^(`{3,})bash\n.*?^\1$", "", text, flags=re.DOTALL | re.MULTILINE)
     assert header(text).keys() <= {
         "library_name", "pipeline_tag", "license", "language", "base_model", "base_model_relation", "tags",
