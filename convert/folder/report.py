@@ -33,6 +33,8 @@ def read_report(path: Path, name: str) -> list[Measured]:
     The name may be a path that ends in `name`; a report on one candidate needs no name to fit.
     Raises `Qwen2Error` when the file is no report or has no such candidate.
     """
+    if not path.is_file():
+        raise Qwen2Error(f"there is no file {path}; make one with qwen2-quant compare --json")
     candidates = read_json_object(path).get("candidates")
     if not isinstance(candidates, list) or not all(isinstance(one, dict) for one in candidates):
         raise Qwen2Error(f"{path} is no report; give what qwen2-quant compare --json printed")

@@ -332,28 +332,16 @@ def test_a_disk_without_space_is_noticed_before_anything_is_written(
 
 
 @pytest.mark.usefixtures("often")
-def test_a_disk_that_filled_up_meanwhile_costs_no_finished_work(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("recipe", [FOUR_BITS, EIGHT_BITS], ids=["same", "another"])
+def test_a_conversion_that_a_full_disk_keeps_from_beginning_costs_no_finished_work(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe
 ) -> None:
     work = interrupted(source, tmp_path / "target", 20)
     held = contents(work)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=-(10**9)))
     with pytest.raises(Qwen2Error, match="needs"):
-        convert_folder(source, tmp_path / "target", FOUR_BITS)
-    assert contents(work) == held
-
-
-@pytest.mark.usefixtures("often")
-def test_a_conversion_that_cannot_begin_discards_nothing_of_another(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    work = interrupted(source, tmp_path / "target", 20)
-    held = contents(work)
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=-(10**9)))
-    with pytest.raises(Qwen2Error, match="needs"):
-        convert_folder(source, tmp_path / "target", EIGHT_BITS)
+        convert_folder(source, tmp_path / "target", recipe)
     assert contents(work) == held
 
 

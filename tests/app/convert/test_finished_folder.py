@@ -121,3 +121,7 @@ def test_a_card_that_somebody_edited_is_left_alone(quantized: Path, run: Run) ->
 def test_a_folder_without_a_card_is_refused(checkpoint: Path, run: Run) -> None:
     report = write_report(checkpoint.with_name("report.json"), 0.5)
     run(CONVERT, "card", checkpoint, "--report", report).assert_one_line(1, "has no card")
+
+
+def test_a_report_that_is_not_there_is_named(quantized: Path, run: Run) -> None:
+    run(CONVERT, "card", quantized, "--report", "none.json").assert_one_line(1, "no file none.json", "--json")
