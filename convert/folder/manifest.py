@@ -48,21 +48,15 @@ class Manifest:
 
 
 def write_manifest(
-    folder: Path,
-    recipe: Recipe,
-    fingerprint: str,
-    hashes: Mapping[str, str] | None = None,
-    codes: Mapping[str, str] | None = None,
+    folder: Path, recipe: Recipe, fingerprint: str, codes: Mapping[str, str] | None = None
 ) -> None:
     """Writes manifest.json for all files of `folder`, the last step of making it.
 
-    `fingerprint` is the source's; `hashes` are the SHA-256 that are known already, by file
-    name, so that weights need not be read again; `codes` those of integer codes that were
-    kept. The same files and arguments always give the same bytes.
+    `fingerprint` is the source's; `codes` are the SHA-256 of integer codes that were kept. The same
+    files and arguments always give the same bytes.
     """
-    known = hashes or {}
     files = {
-        name: asdict(Listed(known.get(name) or file_sha256(folder / name), (folder / name).stat().st_size))
+        name: asdict(Listed(file_sha256(folder / name), (folder / name).stat().st_size))
         for name in file_names(folder)
         if name != MANIFEST
     }
