@@ -5,9 +5,11 @@ Text that people and documents supply never becomes a control token: `encode` re
 checkpoint's template puts control tokens in.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +77,19 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, in which nothing is a control token."""
         return self._backend.encode(text, add_special_tokens=False).ids
+
+    def count(self, text: str) -> int:
+        """How many tokens `text` has."""
+        return len(self._backend.encode(text, add_special_tokens=False))
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """How many tokens each text has, counted on all cores."""
+        return [len(one) for one in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Equal for tokenizers that cut every text alike: a SHA-256 in hex."""
+        return hashlib.sha256(self._backend.to_str().encode()).hexdigest()
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of `ids`, special control tokens left out."""

@@ -436,6 +436,20 @@ def test_end_tokens_come_from_the_config_and_the_caller(small: Path) -> None:
     assert Tokenizer.from_folder(small).eos_ids == frozenset()
 
 
+def test_counts_are_those_of_the_encoded_texts(small_folder: Path) -> None:
+    tokenizer = Tokenizer.from_folder(small_folder)
+    texts = [*TEXTS.values(), "<|im_end|> is text"]
+    expected = [len(tokenizer.encode(text)) for text in texts]
+    assert tokenizer.counts(texts) == [tokenizer.count(text) for text in texts] == expected
+
+
+def test_a_fingerprint_tells_tokenizers_apart() -> None:
+    tiny, other = (Tokenizer.from_folder(resolve(name)) for name in ("tiny", "tiny"))
+    assert tiny.fingerprint == other.fingerprint
+    other._backend.add_tokens(["another"])
+    assert tiny.fingerprint != Tokenizer(other._backend, [], None, frozenset()).fingerprint
+
+
 def test_rows_beyond_the_tokenizer_are_unknown(small: Path) -> None:
     size = len(theirs(small))
     assert ours(small).unknown_ids(size) == []
