@@ -109,8 +109,10 @@ def longest(
     Not more than the model's positions are meant for.
     """
 
+    smallest = _possible(config, formats)[-1]
+
     def fits(tokens: int) -> bool:
-        return predict(config, compute, weights, tokens, formats[-1], PREFILL_STEPS[-1]).total <= limit
+        return predict(config, compute, weights, tokens, smallest, PREFILL_STEPS[-1]).total <= limit
 
     reach = min(config.context_length, _LONGEST)
     if fits(reach):
@@ -125,12 +127,16 @@ def longest(
 def _plans(
     config: ModelConfig, compute: Compute, weights: int, context: int, formats: Sequence[KVFormat | None]
 ) -> Iterator[Plan]:
-    possible = can_be_quantized(config.head_dim)
-    for kv in formats:
-        if kv and kv.is_quantized and not possible and len(formats) > 1:
-            continue
+    for kv in _possible(config, formats):
         for step in PREFILL_STEPS:
             yield predict(config, compute, weights, context, kv, step)
+
+
+def _possible(config: ModelConfig, formats: Sequence[KVFormat | None]) -> Sequence[KVFormat | None]:
+    """The formats without those that the model's heads rule out; a single one is what was asked for."""
+    if len(formats) == 1 or can_be_quantized(config.head_dim):
+        return formats
+    return [kv for kv in formats if kv is None or not kv.is_quantized]
 
 
 def weight_bytes(model: Model) -> int:
