@@ -8,8 +8,7 @@ from random import Random
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from app.ask.prompts import whole_document
-from app.ask.whole import NOT_FOUND
+from app.ask.prompts import NOT_FOUND, whole_document
 from app.eval.chronicle import absent_fact, filler_sentence, invent_facts, weave
 from training.examples import CONTROL_TOKENS, SYSTEM
 from training.small_talk import FIRST_NAMES, topics
