@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from app import cli
-from app.eval import facts_command, grid_command, perplexity_command
+from app.eval import ask_command, facts_command, grid_command, perplexity_command
 from app.eval.catalogue import GRID_TASKS
 
 PROGRAM = "qwen2-eval"
@@ -30,6 +30,9 @@ def build_parser() -> cli.Parser:
     perplexity_command.add_flags(
         tasks.add_parser("perplexity", help="how well text is predicted, by position in it")
     )
+    ask_command.add_flags(
+        tasks.add_parser("ask", help="questions about long documents: every level of qwen2-ask")
+    )
     return parser
 
 
@@ -38,6 +41,8 @@ def _run(args: argparse.Namespace) -> int:
         return facts_command.run(PROGRAM, args)
     if args.task == "perplexity":
         return perplexity_command.run(PROGRAM, args)
+    if args.task == "ask":
+        return ask_command.run(PROGRAM, args)
     task = next(task for task in GRID_TASKS if task.name == args.task)
     return grid_command.run(PROGRAM, task, args)
 

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
+from app.ask.not_found import says_not_found
 from app.ask.prompts import whole_document
-from app.ask.whole import ANSWER_ROOM, says_not_found
 from app.eval.chronicle import TRAINING_SEEDS, Fact, absent_fact, filler_sentence, invent_facts, weave
 from qwen2_mlx.models import Model
 from qwen2_mlx.session import ChatSession
 from qwen2_mlx.tokenizer import Tokenizer
+
+#: Tokens of the trained length that a document leaves for the answer.
+ANSWER_ROOM = 32
 
 FACTS_A_DOCUMENT = 8
 QUESTIONS_A_DOCUMENT = 5  # of each kind; the document's cache serves them all

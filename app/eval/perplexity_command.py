@@ -80,11 +80,11 @@ def _length(args: argparse.Namespace, config: "ModelConfig") -> int:
 
 def _texts(args: argparse.Namespace, engine: "Engine", length: int) -> "tuple[list[Text], dict[str, str]]":
     """The texts, and what tells them from other texts of the same names."""
-    from app.ask.document import read_document
     from app.eval.perplexity import chronicles, windows
+    from app.plain_text import read_text
 
     if args.text is None:
         return list(chronicles(engine.tokenizer, length, args.texts, args.seed)), {"text": "chronicle"}
-    content = read_document(args.text)
+    content = read_text(args.text)
     texts = list(windows(engine.tokenizer, content, length, args.texts))
     return texts, {"text": f"sha256:{hashlib.sha256(content.encode()).hexdigest()[:16]}"}
