@@ -58,9 +58,15 @@ def plan_prompt(model: "Model", tokens: int, kv_bits: str, memory_limit: int | N
 
 def warn_past_proven(program: str, config: ModelConfig, tokens: int) -> None:
     """Says on stderr when a text is longer than this model was shown to handle."""
-    if tokens > config.proven_length:
-        print(
-            f"{program}: {tokens:,} tokens are beyond the {config.proven_length:,} up to which models of this"
-            f" size were shown to find facts with --rope {config.rope_mode}; check the answer",
-            file=sys.stderr,
-        )
+    if message := past_proven(config, tokens):
+        print(f"{program}: {message}", file=sys.stderr)
+
+
+def past_proven(config: ModelConfig, tokens: int) -> str | None:
+    """What to say about a text that is longer than this model was shown to handle."""
+    if tokens <= config.proven_length:
+        return None
+    return (
+        f"{tokens:,} tokens are beyond the {config.proven_length:,} up to which models of this"
+        f" size were shown to find facts with --rope {config.rope_mode}; check the answer"
+    )

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
-from app.ask.document import read_document
 from app.ask.prompts import whole_document
 from app.eval.chronicle import absent_fact, invent_facts
 from app.eval.haystack import Stated, fit, haystack
+from app.plain_text import read_text
 from quant.calibrated.texts import calibration_tokens
 from quant.report.texts import Text, Window, bundled_texts, cut
 from qwen2_mlx.errors import PromptError
@@ -40,7 +40,7 @@ def evaluation_windows(folder: Path, files: Sequence[str] | None, context: int) 
     tokenizer = Tokenizer.from_folder(folder)
     length = min(context, config.trained_length)
     if files:
-        texts = [Text(Path(name).name, read_document(name)) for name in files]
+        texts = [Text(Path(name).name, read_text(name)) for name in files]
     elif knows_chronicles_only(folder):
         texts = chronicles(tokenizer, config.trained_length, "evaluation")
     else:

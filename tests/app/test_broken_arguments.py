@@ -31,6 +31,7 @@ CHAT, ASK, CONVERT, EVAL = "qwen2-chat", "qwen2-ask", "qwen2-convert", "qwen2-ev
         (CHAT, ["-p", "hi", "--stop", ""], ["--stop", "must not be empty"]),
         (CHAT, ["-p", "hi", "--rope", "longer"], ["--rope", "yarn"]),
         (CHAT, ["-p", "\udcff"], ["-p", "UTF-8"]),
+        (ASK, [], ["no question", "QUESTION"]),
         (ASK, ["Who?"], ["FILE"]),
         (ASK, ["", "notes.txt"], ["QUESTION", "must not be empty"]),
         (ASK, ["Who?", "notes.txt", "--max-tokens", "many"], ["--max-tokens", "whole number"]),
@@ -102,33 +103,43 @@ def test_a_model_path_with_a_line_break_stays_one_line(tmp_path: Path, run: Run)
     ("data", "words"),
     [
         (None, ["there is no file", "check the name"]),
-        (b"", ["is empty"]),
-        (b" \n\t\n", ["is empty"]),
+        (b"", ["holds no text"]),
+        (b" \n\t\n", ["holds no text"]),
         (b"The harbour\0master", ["binary", "convert it"]),
         (b"\x7fELF\x02\x01\x01\x00\xff\xfe", ["convert it"]),
-        ("Die Brücke".encode("latin-1"), ["no UTF-8 text", "byte 6", "convert it"]),
-        ("Brücke".encode("utf-16"), ["no UTF-8 text", "convert it"]),
-        (b"The harbour is closed. " * 100, ["tokens", "this model takes", "shorter text"]),
+        ("Die Brücke".encode("latin-1"), ["no UTF-8 text", "byte 6", "UTF-8"]),
+        (b"PK\x03\x04 and no archive", ["notes.txt", "damaged"]),
+        (b"%PDF-1.7 and nothing else", ["notes.txt"]),
     ],
-    ids=["missing", "empty", "blank", "binary", "program", "latin-1", "utf-16", "too long"],
+    ids=["missing", "empty", "blank", "binary", "program", "latin-1", "no zip", "no pdf"],
 )
-def test_a_wrong_document_is_one_line(
-    checkpoint: Path, tmp_path: Path, run: Run, data: bytes | None, words: list[str]
-) -> None:
+def test_a_wrong_document_is_one_line(tmp_path: Path, run: Run, data: bytes | None, words: list[str]) -> None:
     document = tmp_path / "notes.txt"
     if data is not None:
         document.write_bytes(data)
-    run(ASK, "Is it open?", document, "-m", checkpoint, "--rope", "plain").assert_one_line(1, *words)
+    run(ASK, "Is it open?", document).assert_one_line(1, *words)
 
 
-def test_an_unbroken_document_is_answered(checkpoint: Path, tmp_path: Path, run: Run) -> None:
-    (tmp_path / "notes.txt").write_text("The harbour is closed.")
+def test_a_document_too_long_to_be_taken_whole_is_one_line(
+    checkpoint: Path, tmp_path: Path, run: Run
+) -> None:
+    document = tmp_path / "notes.txt"
+    document.write_text("The harbour is closed. " * 200)
+    outcome = run(ASK, "-q", "--mode", "whole", "Is it open?", document, "-m", checkpoint)
+    outcome.assert_one_line(1, "tokens", "this model takes", "--mode auto")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_an_unbroken_document_is_answered(checkpoint: Path, tmp_path: Path, run: Run, encoding: str) -> None:
+    (tmp_path / "notes.txt").write_text("Die Brücke ist zu.", encoding=encoding)
     answered = run(ASK, "Is it open?", tmp_path / "notes.txt", "-m", checkpoint, "--max-tokens", 2)
-    assert answered.code in (0, 3), answered.err  # 3: the random model happened to say that it is not there
+    assert answered.code in (0, 3, 4), answered.err  # a random model: the words of its reply are chance
 
 
-def test_a_folder_as_document_is_one_line(tmp_path: Path, run: Run) -> None:
-    run(ASK, "Is it open?", tmp_path).assert_one_line(1, "is a folder", "one text file")
+def test_a_folder_without_documents_is_one_line(tmp_path: Path, run: Run) -> None:
+    run(ASK, "Is it open?", tmp_path).assert_one_line(1, "there is no document in", "name the file")
+    (tmp_path / "photo.jpeg").touch()
+    run(ASK, "Is it open?", tmp_path).assert_one_line(1, "there is no document in", "name the file")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -138,7 +149,7 @@ def test_a_pipe_as_document_is_one_line_and_does_not_hang(tmp_path: Path, run: R
 
 
 def test_nothing_on_stdin_as_document_is_one_line(run: Run) -> None:
-    run(ASK, "Is it open?", "-").assert_one_line(1, "stdin is empty")
+    run(ASK, "Is it open?", "-").assert_one_line(1, "stdin holds no text")
 
 
 def test_a_prompt_beyond_the_context_is_one_line(tmp_path: Path, run: Run) -> None:

@@ -1,11 +1,10 @@
 """What programs say and choose before they process a long text."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.app.programs import Outcome, Run
+from tests.app.programs import Run
 
 ASK, CHAT = "qwen2-ask", "qwen2-chat"
 
@@ -41,23 +40,23 @@ def test_any_cache_answers(run: Run, bits: str) -> None:
     assert "tiny" in outcome.out
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        lambda run, text, *flags: run(ASK, "Is it open?", text, *flags),
-        lambda run, text, *flags: run(CHAT, "-p", text.read_text(), *flags),
-    ],
-    ids=[ASK, CHAT],
-)
-def test_a_text_longer_than_was_shown_to_work_is_announced(
-    checkpoint: Path, document: Path, run: Run, program: Callable[..., Outcome]
+def test_a_prompt_longer_than_was_shown_to_work_is_announced(
+    checkpoint: Path, document: Path, run: Run
 ) -> None:
     """The random model was trained on 512 tokens; the document is longer."""
-    outcome = program(run, document, "-m", checkpoint, "--max-tokens", "3")
-    assert "beyond the 512 up to which" in outcome.err
-    short = document.with_name("short.txt")
-    short.write_text("The harbour is closed.")
-    assert "beyond" not in program(run, short, "-m", checkpoint, "--max-tokens", "3").err
+    flags = "-m", checkpoint, "--max-tokens", "3"
+    assert "beyond the 512 up to which" in run(CHAT, "-p", document.read_text(), *flags).err
+    assert "beyond" not in run(CHAT, "-p", "The harbour is closed.", *flags).err
+
+
+def test_pieces_of_documents_longer_than_was_shown_to_work_are_announced(
+    checkpoint: Path, document: Path, run: Run
+) -> None:
+    """What a question shows the model at once stays below that length unless flags ask for more."""
+    flags = "-m", checkpoint, "--max-tokens", "3", "--max-time", "0"
+    for flag in ("--window", "--evidence"):
+        assert "513 tokens are beyond the 512 up" in run(ASK, "Open?", document, *flags, flag, 513).err
+    assert "beyond" not in run(ASK, "Open?", document, *flags).err
 
 
 def test_a_measurement_beyond_the_memory_limit_is_refused_with_the_numbers(run: Run, tmp_path: Path) -> None:

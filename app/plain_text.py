@@ -1,15 +1,15 @@
-"""Reading the text that is asked about."""
+"""Reading a file that must be plain text: texts to measure with, as opposed to documents of any format."""
 
 import sys
 from pathlib import Path
 
 from qwen2_mlx.errors import Qwen2Error
 
-#: A larger file cannot fit any model of the family; it is refused before it is read.
+#: Longer texts than any measurement takes; a larger file is refused before it is read.
 MOST_BYTES = 64 * 2**20
 
 
-def read_document(name: str) -> str:
+def read_text(name: str) -> str:
     """The text of the file `name`, or of stdin for "-".
 
     Raises `Qwen2Error` for what is not a readable, non-empty UTF-8 text.
@@ -27,7 +27,7 @@ def read_document(name: str) -> str:
     if "\0" in text:
         raise Qwen2Error(f"{label} is a binary file; convert it to plain text first")
     if not text.strip():
-        raise Qwen2Error(f"{label} is empty; there is nothing to ask about")
+        raise Qwen2Error(f"{label} is empty; there is nothing to read")
     return text.replace("\r\n", "\n")
 
 
@@ -43,10 +43,3 @@ def _file_bytes(path: Path) -> bytes:
         raise Qwen2Error(f"there is no file {path}; check the name") from None
     except OSError as error:
         raise Qwen2Error(f"{path} cannot be read: {error.strerror}") from None
-
-
-def line_of(quote: str, document: str) -> int | None:
-    """The line (from 1) on which `quote` begins in the document, word for word; None where it is not."""
-    words = quote.strip()
-    at = document.find(words) if words else -1
-    return document.count("\n", 0, at) + 1 if at >= 0 else None
