@@ -10,7 +10,8 @@ from app.ask.passage import Passage
 Mode = Literal["auto", "whole", "retrieve", "read", "reason", "digest"]
 
 #: `found`: at least one sentence is supported by a located quote. `unverified`: answered, but no quote
-#: was located. `partial`: a limit or an interrupt ended the search before it was complete.
+#: was located, or the scout found the answer in no passage. `partial`: a limit or an interrupt ended the
+#: search before it was complete.
 Status = Literal["found", "unverified", "not_found", "partial"]
 
 

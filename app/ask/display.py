@@ -66,7 +66,7 @@ def _counted(number: int, noun: str) -> str:
 
 _STATUS = {
     "found": "verified",
-    "unverified": "not verified: no quote that says so was found",
+    "unverified": "not verified: check it",
     "not_found": "not found",
     "partial": "incomplete",
 }

@@ -44,7 +44,7 @@ def _of_a_part(finding: Finding) -> Finding:
 def _status(finding: Finding) -> Status:
     if not finding.complete:
         return "partial"
-    if finding.supported:
+    if finding.suffices:
         return "found"
     return "unverified" if finding.rank else "not_found"
 

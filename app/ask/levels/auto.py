@@ -1,6 +1,7 @@
 """The ladder: the cheapest level that can answer first, slower ones where it could not."""
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 
 from app.ask.events import Escalation, Working
 from app.ask.levels.digest import digest
@@ -43,4 +44,5 @@ def _about_everything(work: Work, question: str) -> Generator[Happening, None, F
     found = yield from digest(work, question, notes)
     if found.supported or counts(question) or not found.complete:
         return found
-    return better(found, (yield from retrieve(work, question)))
+    searched = yield from retrieve(work, question)
+    return better(found, replace(searched, doubted=False))  # no passage says what all of a text is about

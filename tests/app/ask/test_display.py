@@ -75,7 +75,7 @@ def test_only_a_terminal_that_wants_it_gets_dim_citations(
         (NOT_FOUND, "not found | retrieve | 212 of 1,040 tokens read (3 of 40 windows) | 1:05"),
         (
             replace(NOT_FOUND, status="unverified", coverage=replace(ANSWER.coverage, windows=0)),
-            "not verified: no quote that says so was found | retrieve | 212 of 1,040 tokens read | 1:05",
+            "not verified: check it | retrieve | 212 of 1,040 tokens read | 1:05",
         ),
     ],
 )

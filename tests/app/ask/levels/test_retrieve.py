@@ -92,7 +92,7 @@ def test_an_answer_that_the_scout_does_not_doubt_is_the_last_one(desk: Desk) -> 
     assert not desk.happened(Draft)
 
 
-@pytest.mark.parametrize(("place", "status"), [(-1.0, "found"), (-9.0, "not_found")])
+@pytest.mark.parametrize(("place", "status"), [(-1.0, "unverified"), (-9.0, "not_found")])
 def test_an_answer_that_the_scout_doubts_stands_if_its_place_is_the_best(
     desk: Desk, place: float, status: str
 ) -> None:
@@ -105,7 +105,7 @@ def test_an_answer_that_the_scout_doubts_stands_if_its_place_is_the_best(
     )
     answer = desk.ask(PARAPHRASE)
     assert (answer.status, answer.escalations) == (status, ("read: the scout doubts the answer",))
-    assert [draft.answer.status for draft in desk.happened(Draft)] == ["found"]
+    assert [draft.answer.status for draft in desk.happened(Draft)] == ["unverified"]
 
 
 def test_parts_stand_in_document_order_and_neighbours_are_one(desk: Desk) -> None:
