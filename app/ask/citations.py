@@ -4,7 +4,7 @@ A model's marks are claims. Each is kept only with a quote that was located in t
 that supports the sentence; pages come from where the quote stands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,70 +44,53 @@ class Cited:
 
 
 def cite(
-    reply: str,
-    parts: Sequence[Passage],
-    roles: Roles,
-    library: "Library",
-    first_number: int = 1,
-    *,
-    question: str = "",
-    strict: bool = False,
+    reply: str, parts: Sequence[Passage], roles: Roles, library: "Library", *, question: str = ""
 ) -> Cited:
     """Checks the marks of `reply`, which name `parts` from 1.
 
     The quote for a mark is the sentence itself, found exactly or nearly so in its part, or else
     the sentence of the part that the model picks. Where none supports it, another part that
-    says so is cited instead, and without one the mark is dropped. Citations are numbered from
-    `first_number` in order of appearance. `strict` leaves out sentences without any.
+    says so is cited instead, and without one the mark is dropped. Citations are numbered from 1
+    in order of appearance.
     """
-    citing = _Citing(library, first_number)
-    dropped = 0
-    sentences: list[Sentence] = []
-    for marked in _without_repeats(split_reply(reply)):
-        if says_not_found(marked.text):
-            sentences.append(Sentence(marked.text, ()))
-            continue
-        quotes, lost = _quotes_for(marked, parts, roles, question)
-        dropped += lost
-        if quotes or not strict:
-            sentences.append(Sentence(marked.text, citing.numbers(quotes)))
-    return Cited(tuple(sentences), tuple(citing.citations), dropped, says_not_found(reply))
+    return _cited(reply, library, lambda marked: _quotes_for(marked, parts, roles, question))
 
 
 def cite_whole(
-    reply: str,
-    document: Passage,
-    roles: Roles,
-    library: "Library",
-    first_number: int = 1,
-    *,
-    question: str = "",
-    strict: bool = False,
+    reply: str, document: Passage, roles: Roles, library: "Library", *, question: str = ""
 ) -> Cited:
     """Finds quotes for a reply to a whole `document`, which has no marks.
 
     As `cite`; what does not stand in the document is looked for by the model in the places that
     share the most words with the sentence. `dropped` counts sentences without a quote.
     """
-    citing = _Citing(library, first_number)
+
+    def quotes_for(marked: Marked) -> tuple[list[Located], int]:
+        found = _quote_anywhere(marked.text, document, roles, question)
+        return ([found], 0) if found else ([], 1)
+
+    return _cited(reply, library, quotes_for)
+
+
+def _cited(
+    reply: str, library: "Library", quotes_for: Callable[[Marked], tuple[list[Located], int]]
+) -> Cited:
+    """Each sentence of a reply with its quotes; `quotes_for` also says how many were dropped."""
+    citing = _Citing(library)
     dropped = 0
     sentences: list[Sentence] = []
     for marked in _without_repeats(split_reply(reply)):
-        if says_not_found(marked.text):
-            sentences.append(Sentence(marked.text, ()))
-            continue
-        found = _quote_anywhere(marked.text, document, roles, question)
-        dropped += found is None
-        if found or not strict:
-            sentences.append(Sentence(marked.text, citing.numbers([found] if found else [])))
+        quotes, lost = ([], 0) if says_not_found(marked.text) else quotes_for(marked)
+        dropped += lost
+        sentences.append(Sentence(marked.text, citing.numbers(quotes)))
     return Cited(tuple(sentences), tuple(citing.citations), dropped, says_not_found(reply))
 
 
 class _Citing:
     """Numbers quotes in order of appearance; the same quote keeps its number."""
 
-    def __init__(self, library: "Library", first_number: int):
-        self._library, self._first = library, first_number
+    def __init__(self, library: "Library"):
+        self._library = library
         self._known: dict[tuple[int, int, int], int] = {}
         self.citations: list[Citation] = []
 
@@ -118,7 +101,7 @@ class _Citing:
         passage = quote.passage
         key = (passage.file, passage.start, passage.end)
         if key not in self._known:
-            self._known[key] = self._first + len(self.citations)
+            self._known[key] = 1 + len(self.citations)
             self.citations.append(
                 Citation(
                     number=self._known[key],
