@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     for name in ("HF_HUB_CACHE", "HF_ENDPOINT", "HF_TOKEN", "HF_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("QWEN2_MLX_CACHE_DIR", "QWEN2_MLX_CACHE_LIMIT", "QWEN2_MLX_LIBRARY"):
+    for name in ("QWEN2_MLX_CACHE_DIR", "QWEN2_MLX_CACHE_LIMIT", "QWEN2_MLX_LIBRARY", "QWEN2_MLX_CHATS"):
         monkeypatch.delenv(name, raising=False)
     # huggingface_hub reads the environment only once, when it is first imported.
     if constants := sys.modules.get("huggingface_hub.constants"):

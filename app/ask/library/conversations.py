@@ -9,7 +9,7 @@ from typing import Any
 
 from app.ask.library.database import Database
 from app.ask.library.records import File, Turn
-from app.ask.library.texts import whole_characters
+from app.sqlite_file import whole_characters
 
 
 def new_conversation(database: Database) -> str:

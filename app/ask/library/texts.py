@@ -5,12 +5,10 @@ from collections.abc import Iterator
 
 from app.ask.documents.document import Document, Heading, Page, Place
 from app.ask.library.database import Database
+from app.sqlite_file import whole_characters
 
 #: Characters of a piece. Changing it needs a migration.
 PIECE = 4096
-
-#: Half of a character pair without the other half: no text, and no database takes it.
-_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
 class StoredText:
@@ -32,15 +30,6 @@ class StoredText:
             (self._file, first, (stop - 1) // PIECE),
         )
         return "".join(text for (text,) in rows)[start - first * PIECE : stop - first * PIECE]
-
-
-def whole_characters(text: str) -> str:
-    """The text with U+FFFD for every surrogate: as long as it was, and always valid."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.translate(_SURROGATES)
-    return text
 
 
 def text_hash(text: str) -> str:
