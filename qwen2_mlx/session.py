@@ -1,6 +1,7 @@
 """A conversation: its messages and the cache that already holds most of them."""
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from qwen2_mlx.cache.format import KVFormat
@@ -10,6 +11,7 @@ from qwen2_mlx.errors import PromptError
 from qwen2_mlx.generate import GenerationEvent, Progress, stream_generate
 from qwen2_mlx.memory.plan import Plan
 from qwen2_mlx.models import Model
+from qwen2_mlx.resuming import Continuation, begun_tokens
 from qwen2_mlx.sampling import Sampling
 from qwen2_mlx.tokenizer import Tokenizer
 
@@ -38,6 +40,7 @@ class ChatSession:
         self._model, self._tokenizer = model, tokenizer
         self._system, self._sampling = system, sampling
         self._plan = plan
+        self._generated: tuple[list[int], list[int]] = ([], [])  # a prompt, and what was generated for it
         self.clear()
 
     def clear(self) -> None:
@@ -45,9 +48,10 @@ class ChatSession:
         self.messages[:] = [{"role": "system", "content": self._system}] if self._system else []
         self._kv: KVFormat | None = None
         self._prefill_step: int | None = None
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Frees the cache; the next answer reads the whole conversation."""
         self._cache = self._model.make_cache(self._kv)
         self._fed: list[int] = []
 
@@ -71,19 +75,50 @@ class ChatSession:
         the session. Raises `PromptError` when the conversation outgrows the context, and
         `MemoryLimitError` when it outgrows the plan.
         """
-        self.messages.append({"role": "user", "content": text})
-        answer: list[str] = []
-        tokens = 0
+        asked = {"role": "user", "content": text}
+        self.messages.append(asked)
+        try:
+            yield from self.answer(stop=stop, on_prefill=on_prefill, **settings)
+        finally:
+            if self.messages and self.messages[-1] is asked:
+                self.messages.pop()
+
+    def answer(
+        self,
+        *,
+        resume: bool = False,
+        context: int | None = None,
+        stop: Sequence[str] = (),
+        on_prompt: Callable[[int, int], None] | None = None,
+        on_prefill: Progress | None = None,
+        **settings: Any,
+    ) -> Generator[GenerationEvent, None, None]:
+        """Yields what follows `messages` as it is generated, and adds it to them.
+
+        With `resume` the last message is an unfinished answer of the assistant and goes on where it
+        ended; while its tokens are in the cache, as if it had never been interrupted. `context` limits
+        prompt and answer to fewer tokens than the model handles. `on_prompt` is called before the
+        prompt is read, with the tokens that are in the cache and those there are in all. Everything
+        else is as in `send`.
+        """
+        answer = [self._taken_back() if resume else ""]
         try:
             asked = settings.pop("max_tokens", None)
-            cached, ids, room = self._next_prompt(self.max_tokens if asked is None else asked)
+            prompt = self._tokenizer.encode_chat(self.messages)
+            begun = begun_tokens(self._tokenizer, answer[0], self._generated_for(prompt)) if resume else []
+            limit = _Limit(self.max_tokens if asked is None else asked, context)
+            cached, ids, room = self._next_prompt([*prompt, *begun], limit)
+            self._generated = (prompt, list(begun))
+            if on_prompt:
+                on_prompt(len(cached), len(cached) + len(ids))
+            going_on = Continuation(self._tokenizer, begun, answer[0], stop) if resume else None
             events = stream_generate(
                 self._model,
                 self._tokenizer,
                 ids,
                 max_tokens=room,
                 sampling=self._sampling,
-                stop=stop,
+                stop=() if resume else stop,
                 cache=self._cache,
                 cached=cached,
                 on_prefill=on_prefill,
@@ -91,27 +126,32 @@ class ChatSession:
                 **settings,
             )
             for event in events:
-                tokens += 1
+                event = going_on.follow(event) if going_on else event
                 answer.append(event.text)
                 self._fed.append(event.token)
+                self._generated[1].append(event.token)
                 yield event
+                if event.finish_reason:
+                    break
         finally:
             del self._fed[self.context_tokens :]
-            if tokens:
+            if resume or len(answer) > 1:
                 self.messages.append({"role": "assistant", "content": "".join(answer)})
-            else:
-                self.messages.pop()
 
-    def _next_prompt(self, max_tokens: int) -> tuple[list[int], list[int], int]:
+    def _taken_back(self) -> str:
+        """The text of the last message, an unfinished answer, which leaves the conversation."""
+        if not self.messages or self.messages[-1].get("role") != "assistant":
+            raise ValueError("there is no answer to go on with; the last message must be the assistant's")
+        return self.messages.pop()["content"]
+
+    def _generated_for(self, prompt: list[int]) -> list[int]:
+        """The tokens of the last answer, the very last of which no cache holds, if it was to `prompt`."""
+        asked, tokens = self._generated
+        return tokens if asked == prompt else []
+
+    def _next_prompt(self, ids: list[int], limit: "_Limit") -> tuple[list[int], list[int], int]:
         """The tokens that are cached, those that are not yet, and how many may follow them."""
-        ids = self._tokenizer.encode_chat(self.messages)
-        limit = self._model.args.context_length
-        if len(ids) >= limit:
-            raise PromptError(
-                f"the conversation is {len(ids)} tokens long and the model handles {limit};"
-                " shorten it or start a new one"
-            )
-        room = min(max_tokens, limit - len(ids))
+        room = limit.room(self._model.args, len(ids))
         self._follow_plan(len(ids) + room)
         kept = min(_common_prefix(self._fed, ids), len(ids) - 1)
         for layer_cache in self._cache:
@@ -127,8 +167,28 @@ class ChatSession:
         self._prefill_step = plan.prefill_step
         if plan.kv != self._kv:
             self._kv = plan.kv
-            self._forget()
+            self.forget()
         make_room(self._cache, tokens)
+
+
+@dataclass(frozen=True)
+class _Limit:
+    """The longest answer, and the most tokens of prompt and answer if that is less than the model handles."""
+
+    max_tokens: int
+    context: int | None
+
+    def room(self, config: ModelConfig, prompt: int) -> int:
+        """Tokens that may follow a prompt of so many. Raises `PromptError` where it is too long already."""
+        most, handler = config.context_length, "the model handles"
+        if self.context is not None and self.context < most:
+            most, handler = self.context, "its context is set to"
+        if prompt >= most:
+            raise PromptError(
+                f"the conversation is {prompt} tokens long and {handler} {most};"
+                " shorten it or start a new one"
+            )
+        return min(self.max_tokens, most - prompt)
 
 
 def _common_prefix(left: Sequence[int], right: Sequence[int]) -> int:

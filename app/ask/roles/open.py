@@ -15,6 +15,9 @@ from qwen2_mlx.models import Model
 from qwen2_mlx.prefix_store.folder import Folder
 from qwen2_mlx.tokenizer import Tokenizer
 
+#: A loaded model.
+Loaded = tuple[Model, Tokenizer]
+
 #: Both models must cut it into the same tokens: windows are measured with one and read by the other.
 _PROBE = "The year 1999, naïve <|im_start|> 数学 🙂\n\n\tdef f(x): return x ** 2"
 
@@ -29,26 +32,31 @@ def open_roles(
     max_tokens: int = 512,
     prefixes: Folder | None = None,
     notify: Callable[[str], None] = lambda message: None,
+    opened: Loaded | None = None,
+    loader: Callable[[str], Loaded] | None = None,
 ) -> ModelRoles:
     """Loads the answering model and its scout (see `choose_scout`), which may be the same.
 
     `memory_limit` is in bytes; None is what the machine offers. Processed texts are kept in
-    `prefixes`, and what goes wrong there is told to `notify` in one line. Raises a `Qwen2Error`.
+    `prefixes`, and what goes wrong there is told to `notify` in one line. `opened` is the answering
+    model where that is loaded already, with the length factor `position`, and `loader` what loads
+    the others in place of `qwen2_mlx.load`. Raises a `Qwen2Error`.
     """
+    loader = loader or (lambda ref: _load(ref, rope))
     limit, counter = memory_limit or limit_here(), Counter()
 
-    def engine(name: str, opened: tuple[Model, Tokenizer], others: int) -> Engine:
+    def engine(name: str, opened: Loaded, others: int) -> Engine:
         left = max(1, limit - others)
         return Engine(
             *opened, name, counter, kv_bits=kv_bits, memory_limit=left, prefixes=prefixes, notify=notify
         )
 
-    opened = _load(model_ref, rope)
+    opened = opened or loader(model_ref)
     scout_ref = choose_scout(scout, model_ref, opened[0].args)
     if scout_ref == model_ref:
         answering = scouting = engine(model_ref, opened, 0)
     else:
-        small = _load(scout_ref, rope)
+        small = loader(scout_ref)
         if small[1].encode(_PROBE) != opened[1].encode(_PROBE):
             raise Qwen2Error(
                 f"{scout_ref} cuts text into other tokens than {model_ref};"
@@ -61,6 +69,6 @@ def open_roles(
     return ModelRoles(answering, scouting, sizes(answering, scouting, limit), max_tokens)
 
 
-def _load(ref: str, rope: str) -> tuple[Model, Tokenizer]:
+def _load(ref: str, rope: str) -> Loaded:
     # The only temperature of dual chunks under which a document's part is the same in every prompt.
     return load(ref, rope=rope, length_factor="position")

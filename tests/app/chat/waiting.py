@@ -1,9 +1,25 @@
-"""Waiting for what an engine reports."""
+"""Waiting for what happens elsewhere: a condition with a limit, never a pause of fixed length."""
 
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from app.chat.engine import Engine, Event
-from tests.app.chat.scripted import PATIENCE
+from app.chat.engine.interface import Engine
+from app.chat.engine.messages import Event
+
+if TYPE_CHECKING:  # engines in processes of their own start faster without it
+    from textual.pilot import Pilot
+
+#: Seconds that a busy machine may need for what takes milliseconds.
+PATIENCE = 30.0
+
+
+async def wait_until(pilot: "Pilot", holds: Callable[[], object]) -> None:
+    """Lets the app run until `holds()` is true."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        await pilot.pause(0.01)
 
 
 def events_until(engine: Engine, last: type[Event], turn: int | None = None) -> list[Event]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from app.ask.roles.model_roles import ModelRoles
-from app.ask.roles.open import open_roles
+from app.ask.roles.open import Loaded, open_roles
 from app.ask.roles.protocol import Roles
+from qwen2_mlx import load
 from qwen2_mlx.errors import Qwen2Error
 from qwen2_mlx.memory.plan import MemoryLimitError
 from tests import checkpoints
@@ -83,3 +84,26 @@ def test_long_answers_of_earlier_questions_are_shortened(roles: ModelRoles) -> N
     before = roles.usage
     roles.standalone(QUESTION, "It was cold. " * 2000, "And now?")
     assert (roles.usage - before).prefilled < 300
+
+
+def test_a_model_that_is_loaded_already_is_not_loaded_again() -> None:
+    opened = load("tiny", length_factor="position")
+
+    def loader(ref: str) -> Loaded:
+        raise AssertionError(f"{ref} was loaded")
+
+    roles = open_roles("my-model", "none", opened=opened, loader=loader)
+    assert roles.tokenizer is opened[1]
+    assert (roles.model_name, roles.scout_name) == ("my-model", "my-model")
+
+
+def test_a_scout_is_loaded_by_whom_the_caller_says() -> None:
+    asked: list[str] = []
+
+    def loader(ref: str) -> Loaded:
+        asked.append(ref)
+        return load("tiny-moe", length_factor="position")
+
+    roles = open_roles("tiny", "somebody/scout", loader=loader, opened=load("tiny", length_factor="position"))
+    assert asked == ["somebody/scout"]
+    assert roles.scout_name == "somebody/scout"
