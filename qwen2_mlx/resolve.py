@@ -62,7 +62,7 @@ def _download(hub_id: str) -> Path:
         RepositoryNotFoundError,
     )
 
-    _limit_patience()
+    limit_patience()
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(HUB_FILES)))
     except GatedRepoError:
@@ -90,7 +90,7 @@ def _download(hub_id: str) -> Path:
         ) from None
 
 
-def _limit_patience() -> None:
+def limit_patience() -> None:
     """Gives the hub library's requests a time limit; it sends some of them without any."""
     from huggingface_hub import get_session
 
