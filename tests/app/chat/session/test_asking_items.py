@@ -122,7 +122,7 @@ def test_detaching_while_it_is_opened_leaves_nothing_behind(
     assert begun.wait(30)
     desk.documents.detach(CHAT, desk.documents.items[0].key)
     go_on.set()
-    monkeypatch.undo()
+    monkeypatch.setattr(librarians_desk.Desk, "_read", real)
     Path("b.txt").write_text("Text.")
     desk.attach("b.txt")
     assert [item.name for item in desk.documents.items] == ["b.txt"]
