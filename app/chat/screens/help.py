@@ -1,8 +1,10 @@
 """All keys and commands, made from the tables that also make them work."""
 
 from collections.abc import Iterable
+from textwrap import wrap
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -19,8 +21,8 @@ from app.chat.store.records import Template
 PLACES: dict[Where, str] = {
     "app": "Everywhere",
     "prompt": "In the prompt",
-    "transcript": "In the transcript (esc goes there and back)",
-    "documents": "In the documents (ctrl+g)",
+    "transcript": "In the transcript",
+    "documents": "In the documents",
 }
 MOST_WIDTH = 28  # of the column of keys
 
@@ -44,7 +46,7 @@ class Help(Dialog[None]):
     Help {
         & > #box { height: 90%; }
         &.-narrow > #box { height: 100%; }
-        #all { height: 1fr; scrollbar-size-vertical: 1; }
+        #all { height: 1fr; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     }
     """
 
@@ -53,27 +55,41 @@ class Help(Dialog[None]):
         self._keymap, self._templates = keymap, tuple(templates)
 
     def body(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static(help_text(self._keymap, self._templates), markup=False), id="all")
+        yield VerticalScroll(Static(id="text", markup=False), id="all")
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        """Breaks the lines anew for the width there is."""
+        width = self.query_one("#all").scrollable_content_region.width
+        self.query_one("#text", Static).update(help_text(self._keymap, self._templates, width))
 
     def action_scroll(self, way: str) -> None:
         getattr(self.query_one("#all"), way)(animate=False)
 
 
-def help_text(keymap: Keymap, templates: Iterable[Template] = ()) -> Content:
-    """The whole help. The ids behind the keys are the names by which the settings change them."""
+def help_text(keymap: Keymap, templates: Iterable[Template] = (), width: int = 100) -> Content:
+    """The whole help in lines of `width`. The ids in brackets are what the settings call the keys."""
     parts: list[Content] = []
     for where, heading in PLACES.items():
         rows = [(key_text(key, keymap), f"{key.help} [{key.id}]") for key in keys_of(where)]
-        parts.append(_section(heading, rows))
-    parts.append(_section("Commands, typed in the prompt", [(each.label, each.help) for each in COMMANDS]))
-    own = [(f"/{each.slug}", line(each.title or each.body)) for each in templates]
-    if own:
-        parts.append(_section("Your templates", own))
+        parts.append(_section(heading, rows, width))
+    commands = [(each.label, each.help) for each in COMMANDS]
+    parts.append(_section("Commands, typed in the prompt", commands, width))
+    if own := [(f"/{each.slug}", line(each.title or each.body)) for each in templates]:
+        parts.append(_section("Your templates", own, width))
     return Content("\n\n").join(parts)
 
 
-def _section(heading: str, rows: list[tuple[str, str]]) -> Content:
-    width = min(MOST_WIDTH, max(len(left) for left, _ in rows)) + 2
+def _section(heading: str, rows: list[tuple[str, str]], width: int) -> Content:
+    indent = min(MOST_WIDTH, max(len(left) for left, _ in rows)) + 4
     lines = [Content.styled(heading, "bold")]
-    lines += [Content.assemble((f"  {left:<{width}}", "bold"), right) for left, right in rows]
+    for left, right in rows:
+        first, *more = wrap(right, max(20, width - indent)) or [""]
+        lines.append(Content.assemble((f"  {left:<{indent - 2}}", "bold"), first))
+        lines += [Content(" " * indent + rest) for rest in more]
     return Content("\n").join(lines)

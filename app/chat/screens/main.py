@@ -1,8 +1,8 @@
 """The screen of the chat: list, conversation, documents and prompt around one session."""
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -18,11 +18,11 @@ from app.chat.history import History
 from app.chat.keys import Key, bindings_of
 from app.chat.screens.boxes import Boxes
 from app.chat.screens.commands import Commands
-from app.chat.screens.showing import Showing
+from app.chat.screens.showing import Severity, Showing
 from app.chat.session.changes import Change
 from app.chat.session.session import Session
 from app.chat.slash import Slash, command_named, parse, template_named
-from app.chat.store.records import Template
+from app.chat.store.records import Message, Template
 from app.chat.widgets.chat_list import ChatList
 from app.chat.widgets.context_bar import ContextBar
 from app.chat.widgets.doc_panel import DocPanel
@@ -115,7 +115,7 @@ class MainScreen(Screen[None]):
     def chat_app(self) -> "ChatApp":
         return self.app  # type: ignore[return-value]
 
-    def _messages(self, ids: Any) -> list[Any]:
+    def _messages(self, ids: Sequence[int]) -> list[Message]:
         return [self.session.message(id) for id in ids]
 
     def _templates(self) -> list[Template]:
@@ -128,10 +128,10 @@ class MainScreen(Screen[None]):
         self.chat_app.start()
         prompt = self.prompt
         if prompt.editing is not None:
-            return self.guarded(self.session.edit, prompt.editing, text)
+            return self.guarded(self.session.edit, prompt.editing, text.strip())
         if (called := parse(text)) is not None:
             return self._call(*called)
-        return self.guarded(self.session.send, text)
+        return self.guarded(self.session.send, text.strip())
 
     def _call(self, name: str, argument: str) -> bool:
         if (command := command_named(name)) is not None:
@@ -146,15 +146,15 @@ class MainScreen(Screen[None]):
         self.say(f"there is no command /{name}; F1 lists them, a blank before / makes it a text", "warning")
         return False
 
-    def guarded(self, do: Any, *arguments: Any) -> bool:
-        """Calls something of the session; a problem that it raises becomes a notice."""
+    def guarded(self, do: Callable[..., object], *arguments: object) -> bool:
+        """Calls something of the session; what it raises becomes a notice. False when it was not done."""
         try:
             return do(*arguments) is not False
         except Qwen2Error as error:
             self.say(str(error), "error")
             return False
 
-    def say(self, text: str, severity: Any = "information") -> None:
+    def say(self, text: str, severity: Severity = "information") -> None:
         """Shows one line for a while."""
         self.showing.notice(text, severity)
 
@@ -165,7 +165,7 @@ class MainScreen(Screen[None]):
         self._count_soon = self._later(self._count_soon, QUIET_COUNT, self._count)
         self._save_soon = self._later(self._save_soon, QUIET_SAVE, self.save_draft)
 
-    def _later(self, timer: Timer | None, seconds: float, do: Any) -> Timer:
+    def _later(self, timer: Timer | None, seconds: float, do: Callable[[], object]) -> Timer:
         if timer is not None:
             timer.stop()
         return self.set_timer(seconds, do)

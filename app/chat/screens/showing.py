@@ -26,8 +26,10 @@ from app.cli import clean
 if TYPE_CHECKING:
     from app.chat.screens.main import MainScreen
 
+Severity = Literal["information", "warning", "error"]
+
 #: Seconds that a notice stays, by what it is.
-SHOWN_FOR = {"information": 4.0, "warning": 8.0, "error": 12.0}
+SHOWN_FOR: dict[Severity, float] = {"information": 4.0, "warning": 8.0, "error": 12.0}
 
 
 class Showing:
@@ -90,7 +92,7 @@ class Showing:
             case Notice(text, severity):
                 self.notice(text, severity)
 
-    def notice(self, text: str, severity: Literal["information", "warning", "error"]) -> None:
+    def notice(self, text: str, severity: Severity) -> None:
         """Shows one line for a while."""
         self._screen.notify(clean(text), severity=severity, timeout=SHOWN_FOR[severity], markup=False)
 

@@ -13,8 +13,6 @@ from app.chat.store.records import Message, Stub
 from app.chat.widgets.transcript.header import Look, header
 from app.cli import clean
 
-FENCES = ("```", "~~~")
-
 T = TypeVar("T")
 
 
@@ -64,8 +62,9 @@ class Block:
 
     def _rendering(self) -> MarkdownText:
         message = self.message
-        source = message.content if message.role == "assistant" else keep_line_breaks(message.content)
-        return MarkdownText(source, growing=self.growing, palette=self._palette, citations=_marks(message))
+        return MarkdownText(
+            message.content, growing=self.growing, palette=self._palette, citations=_marks(message)
+        )
 
     # Lines.
 
@@ -142,25 +141,6 @@ EMPTY = Strip([])
 
 def _marks(message: Message) -> frozenset[int]:
     return frozenset(citation.number for citation in message.citations)
-
-
-def keep_line_breaks(text: str) -> str:
-    """Markdown that breaks its lines where the writer did: people who type do not know of soft breaks.
-
-    Two spaces at the end of a line are Markdown's hard break. Fenced code is left as it is.
-    """
-    fence = ""
-    lines: list[str] = []
-    for line in text.split("\n"):
-        start = line.lstrip()[:3]
-        if fence:
-            fence = "" if start == fence else fence
-        elif start in FENCES:
-            fence = start
-        elif line.strip():
-            line += "  "
-        lines.append(line)
-    return "\n".join(lines)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -72,7 +72,7 @@ class Painter:
         gutter = Segment(BAR, self.look.bar) if line.current else Segment(NO_BAR)
         whole = Strip([gutter, *strip], GUTTER + strip.cell_length).apply_style(self.base)
         whole = whole.apply_offsets(-GUTTER, selection.number(line.place))
-        return whole.extend_cell_length(self.width, self.base)
+        return whole.adjust_cell_length(self.width, self.base)
 
     def _spans(self, line: Line) -> list[tuple[Span, Style]]:
         """What is to stand out in a line, in the order in which it is laid over it."""

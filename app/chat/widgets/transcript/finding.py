@@ -4,15 +4,28 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 
+from app.chat.markdown.cells import WIDE
+from app.chat.widgets.transcript.paint import BARS
+
+
+# As drawn, bars may stand between words, and a line may end between ideographs without a space.
+_BETWEEN = rf"[\s{BARS}]+"
+_LINE_END = rf"(?:\n[{BARS}]*)?"
+_BESIDE_WIDE = re.compile(f"(?=[{WIDE}])|(?<=[{WIDE}])")
+
 
 def whole(words: str) -> re.Pattern[str]:
     """A pattern for this text as it stands, in capitals or not, spaces of any width between its words."""
-    return re.compile(r"\s+".join(map(re.escape, words.split())), re.IGNORECASE)
+    return re.compile(_BETWEEN.join(map(_word, words.split())), re.IGNORECASE)
 
 
 def each(words: str) -> re.Pattern[str]:
     """A pattern for any of these words."""
-    return re.compile("|".join(map(re.escape, sorted(words.split(), key=len, reverse=True))), re.IGNORECASE)
+    return re.compile("|".join(map(_word, sorted(words.split(), key=len, reverse=True))), re.IGNORECASE)
+
+
+def _word(word: str) -> str:
+    return _LINE_END.join(re.escape(part) for part in _BESIDE_WIDE.split(word) if part)
 
 
 class Finding:

@@ -10,6 +10,9 @@ from textual.strip import Strip
 
 Span = tuple[int, int]
 
+#: What stands left of the lines of quotes and code.
+BARS = " ▌│↪"
+
 
 def overlay(strip: Strip, spans: Iterable[Span], style: Style) -> Strip:
     """The line with `style` over the given ranges of characters (not cells)."""
@@ -48,7 +51,7 @@ def spans_with_meta(strip: Strip, name: str, value: object) -> list[Span]:
 def occurrences(lines: Sequence[str], pattern: re.Pattern[str]) -> list[list[tuple[int, Span]]]:
     """Where a pattern stands in drawn lines: for each time, its pieces as (line, range of characters).
 
-    The ends of lines count as one space, so that words are found across a line break.
+    The pattern sees the ends of lines as newlines; the bars that it finds after them are no pieces.
     """
     stripped = [line.strip() for line in lines]
     starts: list[int] = []
@@ -57,7 +60,7 @@ def occurrences(lines: Sequence[str], pattern: re.Pattern[str]) -> list[list[tup
         starts.append(position)
         position += len(text) + 1
     found: list[list[tuple[int, Span]]] = []
-    for match in pattern.finditer(" ".join(stripped)):
+    for match in pattern.finditer("\n".join(stripped)):
         pieces = _pieces(match.span(), lines, stripped, starts)
         if pieces:
             found.append(pieces)
@@ -70,10 +73,14 @@ def _pieces(
     pieces: list[tuple[int, Span]] = []
     line = bisect_right(starts, span[0]) - 1
     while line < len(starts) and starts[line] < span[1]:
-        first = max(0, span[0] - starts[line])
+        first = max(_after_bars(stripped[line]) if pieces else 0, span[0] - starts[line])
         last = min(len(stripped[line]), span[1] - starts[line])
         if first < last:
             indent = len(lines[line]) - len(lines[line].lstrip())
             pieces.append((line, (indent + first, indent + last)))
         line += 1
     return pieces
+
+
+def _after_bars(text: str) -> int:
+    return len(text) - len(text.lstrip(BARS))

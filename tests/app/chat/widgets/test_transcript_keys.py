@@ -354,12 +354,12 @@ def test_control_characters_of_names_and_errors_reach_no_terminal() -> None:
     read([message(1, "q\x07"), message(2, "a\x1b]0;x", state="error", error="bad\x1b[2J")], scenario)
 
 
-@pytest.mark.parametrize("width", [20, 30, 46, 80])
+@pytest.mark.parametrize("width", [3, 20, 30, 46, 80])
 def test_a_header_fits_any_width(width: int) -> None:
     async def scenario(app: Reader, pilot: Pilot[None]) -> None:
         view = app.transcript
         assert all(view.render_line(row).cell_length == width - 1 for row in range(view.size.height))
-        assert "2/3" in "".join(app.rows)
+        assert width < 20 or "2/3" in "".join(app.rows)
 
     read([message(1, "q"), message(2, "a", state="length", sibling=2, siblings=3)], scenario, (width, 12))
 

@@ -1,4 +1,4 @@
-"""Heights, hits in drawn lines, styles over parts of a line, line breaks of questions."""
+"""Heights, hits in drawn lines, styles over parts of a line, remarks."""
 
 import random
 
@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from app.chat.markdown import PLAIN, MarkdownText
-from app.chat.widgets.transcript.block import keep_line_breaks, wrapped
+from app.chat.widgets.transcript.block import wrapped
 from app.chat.widgets.transcript.finding import each, whole
 from app.chat.widgets.transcript.heights import CHUNK, Heights, estimate
 from app.chat.widgets.transcript.layout import letters_before, line_with
@@ -61,6 +61,15 @@ def test_hits_are_found_in_one_line_and_across_lines_with_their_indent() -> None
     assert occurrences(lines, whole("o(n")) == []
 
 
+def test_hits_are_found_where_a_line_ends_between_ideographs_and_within_quotes() -> None:
+    lines = ["▌ 你好世", "▌ 界 one", "▌ two"]
+    assert occurrences(lines, whole("世界")) == [[(0, (4, 5)), (1, (2, 3))]]
+    assert occurrences(lines, each("界 世界")) == [[(0, (4, 5)), (1, (2, 3))]]
+    assert occurrences(lines, whole("one two")) == [[(1, (4, 7)), (2, (2, 5))]]
+    assert occurrences(["世 界", "on", "e"], whole("世界")) == []
+    assert occurrences(["世 界", "on", "e"], whole("one")) == []
+
+
 def test_a_style_is_laid_over_characters_across_segments_and_keeps_the_width() -> None:
     strip = Strip([Segment("ab", Style(bold=True)), Segment("中文"), Segment("cd")])
     painted = overlay(strip, [(1, 3)], Style(underline=True))
@@ -73,11 +82,6 @@ def test_a_style_is_laid_over_characters_across_segments_and_keeps_the_width() -
     ]
     assert painted.cell_length == strip.cell_length
     assert next(iter(painted)).style == Style(bold=True)
-
-
-def test_line_breaks_are_kept_outside_code_only() -> None:
-    text = "one\n\ntwo\n```\ncode\n```\n~~~\nmore\n~~~\nend"
-    assert keep_line_breaks(text) == "one  \n\ntwo  \n```\ncode\n```\n~~~\nmore\n~~~\nend  "
 
 
 def test_remarks_are_broken_between_words_and_within_those_that_are_too_long() -> None:
