@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -56,19 +57,15 @@ class _Stop:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        self._deadline: float | None = None
-
-    @property
-    def noticed(self) -> bool:
-        """Whether the search knows by now that it was stopped."""
-        return self._deadline is not None
+        self._deadline = math.inf
+        self.noticed = False  # whether the search knows by now that it was stopped
 
     def seen(self) -> bool:
         """Whether the turn was stopped."""
         self._turn.pause()
-        if self._turn.stopped and self._deadline is None:
-            self._deadline = time.monotonic() + ROUND_OFF
-        return self._turn.stopped
+        if self._turn.stopped and not self.noticed:
+            self._deadline, self.noticed = time.monotonic() + ROUND_OFF, True
+        return self.noticed
 
     def tell(self, event: Event) -> None:
         """Reports what the agent does."""
@@ -79,6 +76,6 @@ class _Stop:
 
     def interrupt(self) -> None:
         """Raises KeyboardInterrupt, which makes the agent end with what it has."""
-        if self.seen() and self._deadline is not None and time.monotonic() > self._deadline:
-            self._deadline = None
+        if self.seen() and time.monotonic() > self._deadline:
+            self._deadline = time.monotonic() + ROUND_OFF  # what it does with what it has takes time too
             raise KeyboardInterrupt

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from app.chat.engine.messages import Fit, Fitted
 from app.chat.engine.problems import one_line
 from app.chat.options import Setup
-from qwen2_mlx.errors import Qwen2Error
 
 if TYPE_CHECKING:
     from qwen2_mlx.cache.format import KVFormat
@@ -38,7 +37,7 @@ class Fitting:
         """The answer; what is wrong with a setup is its line."""
         try:
             return self._fitted(question)
-        except (Qwen2Error, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - it may be asked in the midst of an answer, which goes on
             return Fitted(question.ticket, None, one_line(error))
 
     def _fitted(self, question: Fit) -> Fitted:

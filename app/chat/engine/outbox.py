@@ -2,6 +2,7 @@
 
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from app.chat.engine.interface import OnEvent, Wake
 from app.chat.engine.messages import Event
@@ -19,12 +20,17 @@ class Outbox:
 
     def tell(self, event: Event) -> None:
         """Adds an event; called on one thread at a time."""
-        if self._on_event:
-            try:
-                self._on_event(event)
-            except Exception:
-                log.exception("what listens to the engine failed; it goes on")
+        if listen := self._on_event:
+            _call(lambda: listen(event))
         self.events.append(event)
         # Looked at afterwards: whoever is emptying the deque either still finds the event or is woken.
         if len(self.events) == 1 and (wake := self.wake):
-            wake()
+            _call(wake)
+
+
+def _call(other: Callable[[], None]) -> None:
+    """Calls somebody else's function, whose failure is no reason to stop thinking."""
+    try:
+        other()
+    except Exception:
+        log.exception("what listens to the engine failed; it goes on")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from app.chat.markdown.cells import WIDE, Run
+from app.chat.markdown.cells import Run
 from app.chat.markdown.palette import Palette
 from app.chat.markdown.parser import parser
 from app.chat.markdown.safe import safe
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 MOST_BRACKETS = 200
 
 _CITATION = re.compile(r"\[\d{1,6}(?:\s{0,2}[,;]\s{0,2}\d{1,6}){0,40}\]")
-_ADDRESS = re.compile(
-    r"https?://[^\s<>\[\](){}\"'`，。；：！？、）」』】]+[^\s<>\[\](){}\"'`，。；：！？、）」』】.,;:!?]"
-)
-_WIDE_END = re.compile(f"[{WIDE}，。；：！？、）」』】]")
-_WIDE_START = re.compile(f"[{WIDE}「『（【]")
+# A bracket belongs to an address when it is closed in it, a mark when it does not end it.
+_NO_ADDRESS = r"\s<>\[\](){}\"'`“”‘’，。；：！？、（）「」『』【】"
+_BRACKETS = rf"\([^{_NO_ADDRESS}]*\)"
+_ADDRESS = re.compile(rf"https?://(?:[^{_NO_ADDRESS}]|{_BRACKETS})*(?:[^{_NO_ADDRESS}.,;:!?]|{_BRACKETS})")
 
 
 def runs_of(pieces: Iterable[str], palette: Palette, citations: Collection[int], base: Style) -> list[Run]:
@@ -61,11 +60,8 @@ class _Reader:
             return
         tokens: list[Token] = []
         parser().inline.parse(piece, parser(), {}, tokens)
-        for index, token in enumerate(tokens):
-            if token.type == "softbreak":
-                self._soft_break(tokens[index + 1].content if index + 1 < len(tokens) else "")
-            else:
-                self._token(token)
+        for token in tokens:
+            self._token(token)
 
     def _token(self, token: "Token") -> None:
         palette = self._palette
@@ -95,7 +91,8 @@ class _Reader:
                 self._code(token.content)
             case "formula":
                 self._put(safe(token.content).replace("\t", " "), self._styles[-1] + palette.formula)
-            case "hardbreak":
+            case "softbreak" | "hardbreak":
+                # Nobody who writes to be read on a screen ends a line without meaning it.
                 self._put("\n", self._base)
             case _:
                 self._text(token.content)
@@ -153,12 +150,6 @@ class _Reader:
                 self._put(match[0], style + self._palette.link + Style.from_meta({"link": match[0]}))
                 at = match.end()
         self._put(content[at:], style)
-
-    def _soft_break(self, following: str) -> None:
-        """A line end of the source: a space, but nothing between two ideographs."""
-        before = self._parts[-1][-1] if self._parts else self._done[-1][0][-1] if self._done else ""
-        if not (_WIDE_END.match(before) and _WIDE_START.match(following)):
-            self._put(" ", self._styles[-1])
 
     def _code(self, content: str) -> None:
         # The quotes are what tells code from text without colours, and make a copy Markdown again.

@@ -51,13 +51,15 @@ def parser() -> "MarkdownIt":
     """The parser of blocks and, by `parser().inline`, of what is in them."""
     from markdown_it import MarkdownIt
 
-    from app.chat.markdown.formula import formula, formula_block
+    from app.chat.markdown.rules import emphasis, formula, formula_block, line_break
 
     markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
     markdown.enable(["table", "strikethrough"])
     # What is in a block is read when it is drawn, piece by piece.
     markdown.disable(["reference", "inline", "text_join"])
     markdown.inline.ruler.before("escape", "formula", formula)
+    markdown.inline.ruler.before("autolink", "line_break", line_break)
+    markdown.inline.ruler.at("emphasis", emphasis)
     interrupts = ["paragraph", "reference", "blockquote", "list"]
     markdown.block.ruler.before("table", "formula_block", formula_block, {"alt": interrupts})
     return markdown

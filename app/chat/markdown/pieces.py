@@ -16,8 +16,9 @@ SHORTEST, LONGEST = 600, 2000
 # One place in each stretch is tried, to bound the work on text that can never be cut without harm.
 _STRETCH = 50
 
-# After a space and before a letter, or between two ideographs: a line may end, and no markup begins.
-_PLACE = re.compile(f"(?<=[^\\s\\\\] )(?=\\w)|(?<=[{WIDE}])(?=[{WIDE}])")
+# After a space or line end and before a letter, or between two ideographs: a line may end, and no
+# markup begins.
+_PLACE = re.compile(f"(?<=[^\\s\\\\] )(?=\\w)|(?<=\\n)(?=[^\\W\\d_])|(?<=[{WIDE}])(?=[{WIDE}])")
 _STAR = re.compile(r"(?<!\s)\*|\*(?!\s)")
 _UNDERSCORE = re.compile(r"(?<!\w)_|_(?!\w)")
 

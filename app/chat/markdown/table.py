@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
@@ -21,7 +22,7 @@ Cell = list[Run]
 
 @dataclass(frozen=True)
 class Columns:
-    """The widths of a table's columns; `ruled`: lines between the rows, because cells are wrapped."""
+    """The widths of a table's columns; `ruled`: lines between the rows, because cells have several."""
 
     widths: tuple[int, ...]
     alignment: Sequence[Alignment]
@@ -57,13 +58,13 @@ def row_cells(row: Sequence[str], frame: Frame) -> list[Cell]:
 def fit(rows: Sequence[Sequence[Cell]], alignment: Sequence[Alignment], room: int) -> Columns | None:
     """Columns for these rows; None when `room` is too small for a table.
 
-    A column is as wide as its longest cell. When all are too wide together, the wide ones give:
+    A column is as wide as its longest line. When all are too wide together, the wide ones give:
     every column gets the same at most, and what short columns leave over goes to the others.
     """
-    wanted = [max(1, *(cells(row[index]) for row in rows)) for index in range(len(alignment))]
+    wanted = [max(1, *(_width(row[index]) for row in rows)) for index in range(len(alignment))]
     free = room - 3 * (len(wanted) - 1)
     if sum(wanted) <= free:
-        return Columns(tuple(wanted), alignment, False)
+        return Columns(tuple(wanted), alignment, any(_has_lines(cell) for row in rows for cell in row))
     if free < sum(min(want, NARROWEST) for want in wanted):
         return None
     widths = dict.fromkeys(range(len(wanted)), 0)
@@ -110,6 +111,16 @@ def as_list(head: Sequence[Cell], row: Sequence[Cell], frame: Frame) -> list[lis
 
 def _runs(cell: str, frame: Frame, base: Style) -> Cell:
     return runs_of(cut_pieces(cell), frame.palette, frame.citations, base)
+
+
+def _width(cell: Cell) -> int:
+    if not _has_lines(cell):
+        return cells(cell)
+    return max(map(cell_len, "".join(text for text, _ in cell).split("\n")))
+
+
+def _has_lines(cell: Cell) -> bool:
+    return any("\n" in text for text, _ in cell)
 
 
 def _flat(row: Sequence[Cell]) -> list[Run]:

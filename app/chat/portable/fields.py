@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from app.cli import LARGEST_SEED
 from app.sqlite_file import whole_characters
 from qwen2_mlx.errors import Qwen2Error
 
 Value = TypeVar("Value")
 
 _WHOLE = 2**63
-_YEAR_10000 = 253_402_300_800
+
+#: The last day of the year 9999, which is the year 10000 in some time zones before it is over.
+_LATEST = 253_402_214_400
 _DEEPEST = 32
 
 
@@ -29,13 +32,17 @@ class Fields:
 
     def whole(self, name: str, default: int | None = None) -> int:
         """From 0 on, and such that SQLite can keep it."""
-        return self._of(name, default, _is_whole, "a whole number")
+        return self._of(name, default, lambda value: _is_whole(value, _WHOLE), "a whole number")
+
+    def seed(self, name: str) -> int:
+        """A state of MLX's random numbers."""
+        return self._of(name, None, lambda value: _is_whole(value, LARGEST_SEED + 1), "a seed")
 
     def number(self, name: str, default: float | None = None) -> float:
         return float(self._of(name, default, _is_number, "a number"))
 
     def time(self, name: str, default: float | None = None) -> float:
-        """Seconds since 1970, before the year 10000."""
+        """Seconds since 1970, within the years that can be written."""
         return float(self._of(name, default, _is_time, "a time"))
 
     def choice(self, name: str, choices: Sequence[Value], default: Value | None = None) -> Value:
@@ -82,8 +89,8 @@ def refusal(reason: str) -> Qwen2Error:
     return Qwen2Error(f"this is not an export of qwen2-chat that can be read: {reason}; nothing was imported")
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _WHOLE
+def _is_whole(value: Any, end: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < end
 
 
 def _is_number(value: Any) -> bool:
@@ -91,7 +98,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    return _is_number(value) and 0 <= value < _YEAR_10000
+    return _is_number(value) and 0 <= value < _LATEST
 
 
 def _is_flat(value: Any) -> bool:

@@ -44,7 +44,9 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _chat(chat: Fields) -> ChatCopy:
+    """A chat; one that does not say where it stands shows its last message."""
     entries = chat.entries("messages", MOST_MESSAGES)
+    head = _place(chat, "head", len(entries))
     return ChatCopy(
         chat.text("title", ""),
         chat.flag("named"),
@@ -54,7 +56,7 @@ def _chat(chat: Fields) -> ChatCopy:
         chat.flag("pinned"),
         chat.flag("archived"),
         chat.time("created", 0.0),
-        _place(chat, "head", len(entries)),
+        len(entries) - 1 if head is None and entries else head,
         tuple(_attachment(one) for one in chat.entries("attachments", MOST_ENTRIES)),
         tuple(_message(one, at) for at, one in enumerate(entries)),
     )
@@ -111,7 +113,7 @@ def _sampling(sampling: Fields) -> dict[str, Any]:
         "min_p": sampling.number,
         "repetition_penalty": sampling.number,
         "max_tokens": sampling.whole,
-        "seed": sampling.whole,
+        "seed": sampling.seed,
         "stop": sampling.texts,
     }
     return {
@@ -125,7 +127,7 @@ def _generation(fields: Fields) -> Generation:
         fields.text("fingerprint", ""),
         fields.text("rope", ""),
         fields.optional("sampling", fields.object),
-        fields.optional("seed", fields.whole),
+        fields.optional("seed", fields.seed),
         fields.whole("prompt_tokens", 0),
         fields.whole("reused_tokens", 0),
         fields.whole("output_tokens", 0),

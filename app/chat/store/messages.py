@@ -41,7 +41,10 @@ def add_message(
     edited_from: int | None = None,
     writer: str = "",
 ) -> int:
-    """Adds a message after `parent`, beside those that follow it already; the chat's head moves to it."""
+    """Adds a message after `parent`, beside those that follow it already; the chat's head moves to it.
+
+    A chat that another window has put into the trash meanwhile comes back: nobody empties what is in use.
+    """
     head = read_chat(database, chat).head
     depth = 0 if parent is None else _depth(database, chat, parent) + 1
     now = time.time()
@@ -56,6 +59,7 @@ def add_message(
     if state != "streaming":
         index_message(database, id, content)
     move_head(database, chat, id, follows=head == parent)
+    database.run("UPDATE chats SET deleted = NULL WHERE id = ?", (chat,))
     touch(database, chat)
     return id
 

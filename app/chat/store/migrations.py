@@ -24,7 +24,7 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """Brings older chats to the present version, each step in a transaction, after a copy was made."""
     version = version_of(connection, path)
     if 0 < version < len(MIGRATIONS):
-        _back_up(connection, Path(f"{path}.version-{version}"))
+        _back_up(connection, path, version)
     for number, step in enumerate(MIGRATIONS, start=1):
         _apply(connection, path, number, step)
 
@@ -49,10 +49,14 @@ def _apply(connection: sqlite3.Connection, path: Path, number: int, step: str) -
         raise
 
 
-def _back_up(connection: sqlite3.Connection, path: Path) -> None:
+def _back_up(connection: sqlite3.Connection, path: Path, version: int) -> None:
     """A copy of everything as it is; the older of two copies of one version goes."""
     partial = Path(f"{path}.{os.getpid()}.part")
     partial.unlink(missing_ok=True)
     make_private(partial, "copy of the chats")
-    connection.execute("VACUUM INTO ?", (str(partial),))
-    partial.replace(path)
+    try:
+        connection.execute("VACUUM INTO ?", (str(partial),))
+        if version_of(connection, path) == version:  # else somebody else was faster, and has made the copy
+            partial.replace(f"{path}.version-{version}")
+    finally:
+        partial.unlink(missing_ok=True)

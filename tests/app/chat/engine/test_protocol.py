@@ -317,6 +317,16 @@ def test_a_listener_that_fails_loses_no_event(scripted: Start) -> None:
     assert texts(events_until(engine, Finished, 1)) == ["one ", "two"]
 
 
+def test_a_screen_that_fails_to_wake_loses_no_event(engine: Engine) -> None:
+    def fail() -> None:
+        raise RuntimeError("the screen is gone")
+
+    engine.wake = fail
+    load(engine, "two")
+    engine.post(hello(1))
+    assert texts(events_until(engine, Finished, 1)) == ["one ", "two"]
+
+
 def test_an_event_where_none_was_waiting_wakes_the_screen(engine: Engine) -> None:
     woken = threading.Event()
     engine.wake = woken.set

@@ -179,6 +179,25 @@ def test_an_answer_that_goes_on_long_after_a_stop_is_cut(
     assert isinstance(told[-1], Final)
 
 
+def test_an_answer_that_was_cut_is_not_called_finished(
+    chronicle: tuple[Path, int, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, file, question = chronicle
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, Told) and isinstance(event.event, Text):
+            monkeypatch.setattr(asking, "ROUND_OFF", -1.0)
+            engine.post(Stop(1))
+        if isinstance(event, Told) and isinstance(event.event, Final):
+            monkeypatch.setattr(asking, "ROUND_OFF", PATIENCE)
+
+    engine = thread_engine(on_event)
+    engine.post(Load(Setup("tiny")))
+    engine.post(Ask(1, question, (file,), library, mode="retrieve"))
+    assert events_until(engine, Finished, 1)[-1] == Finished(1, "stopped")
+    assert engine.close(PATIENCE)
+
+
 def test_a_stop_after_the_last_event_does_not_unfinish_the_answer(chronicle: tuple[Path, int, str]) -> None:
     library, file, question = chronicle
 

@@ -6,6 +6,7 @@ _WORDS = (
     "alpha", "beta-gamma", "12", "x_y_z", "don't", "3.5", "a1", "**bold**", "*soft*", "`code`", "~~gone~~",
     "[1]", "[name](http://a.b/c)", "https://d.e/f", "\\(a_1\\)", "$x_2$", "<b>", "&amp;", "\\*", "2 * 3",
     "你好世界", "日本語、テキスト。", "한국어", "😀", "👩‍🚀", "☺️", "e\u0301", "שלום", "مرحبا", "longword" * 8,
+    "a<br>b", "**注意：**基准",
 )  # fmt: skip
 
 words = st.lists(st.sampled_from(_WORDS), min_size=1, max_size=12).map(lambda many: "w " + " ".join(many))
@@ -94,7 +95,7 @@ _SCRAPS = (
     "\\(", "\\]", "&#x202e;", "&#10;", "[ ] ", "[x] ", "[1]", "a", "word ", "中", "。", "👩\u200d🚀",
     "\ufe0f", "\u200d", "\u0301", "ש", "\u202e", "\x1b[31m", "\r\n",
     "\x00", "\x9b", "\u2028", "\ud800", "z" * 50,
-    "https://a.b/",
+    "https://a.b/", "<br>", "：",
 )  # fmt: skip
 
 soup = st.lists(st.one_of(st.sampled_from(_SCRAPS), st.text(max_size=4)), max_size=60).map("".join)

@@ -24,13 +24,44 @@ def meta_of(source: str, citations: Collection[int] = ()) -> list[tuple[str, dic
 
 
 def test_paragraphs_are_wrapped_at_words_and_stand_apart() -> None:
-    assert drawn("The quick brown fox jumps over the lazy dog.\nIt ran.\n\nNext.", 20) == golden("""
+    assert drawn("The quick brown fox jumps over the lazy dog. It ran.\n\nNext.", 20) == golden("""
         The quick brown fox
         jumps over the lazy
         dog. It ran.
 
         Next.
         """)
+
+
+def test_lines_end_where_the_model_ended_them() -> None:
+    """Poems, addresses and steps: a model breaks no line without meaning it."""
+    source = "Roses are red,\n  violets are *blue*.\n\n- Name: John\n  Age: 30\n> one\ntwo"
+    assert drawn(source) == golden("""
+        Roses are red,
+        violets are blue.
+
+        • Name: John
+          Age: 30
+
+        ▌ one
+        ▌ two
+        """)
+
+
+@pytest.mark.parametrize("mark", ["<br>", "<br/>", "<BR />"])
+def test_a_break_in_html_ends_a_line(mark: str) -> None:
+    assert drawn(f"one{mark} two{mark}\nthree `{mark}`") == f"one\ntwo\nthree `{mark}`"
+
+
+def test_a_break_in_a_cell_makes_it_no_wider() -> None:
+    assert drawn("|Key|Meaning|\n|-|-|\n|a|first one<br>second|\n|b|c|\n") == golden("""
+        Key │ Meaning
+        ━━━━┿━━━━━━━━━━
+        a   │ first one
+            │ second
+        ────┼──────────
+        b   │ c
+        """)  # fmt: skip
 
 
 def test_a_word_longer_than_the_line_is_broken() -> None:
@@ -43,7 +74,7 @@ def test_a_word_longer_than_the_line_is_broken() -> None:
 
 
 def test_chinese_breaks_between_characters_and_keeps_closing_marks() -> None:
-    assert drawn("你好世界，这是中文。\n第二行", 9) == golden("""
+    assert drawn("你好世界，这是中文。第二行", 9) == golden("""
         你好世
         界，这是
         中文。第
@@ -78,6 +109,22 @@ def test_emphasis_is_an_attribute_and_what_is_struck_out_or_code_keeps_its_marks
     assert attributes["b"].bold
     assert attributes["i"].italic
     assert attributes["s"].strike
+
+
+@pytest.mark.parametrize(
+    ("source", "shown", "bold"),
+    [
+        ("**注意：**基准很重要", "注意：基准很重要", "注意："),
+        ("避免。**“随机”**可以", "避免。“随机”可以", "“随机”"),
+        ("这是**(重要)**的", "这是(重要)的", "(重要)"),
+        ('이것은 **"중요"**합니다', '이것은 "중요"합니다', '"중요"'),
+        ("2 ** 3，**甲**和 ** 乙", "2 ** 3，甲和 ** 乙", "甲"),
+    ],
+)
+def test_stars_beside_ideographs_need_no_spaces(source: str, shown: str, bold: str) -> None:
+    strip = MarkdownText(source, palette=PLAIN).lines(80)[0]
+    assert strip.text == shown
+    assert [text for text, style, _ in strip if style and style.bold] == [bold]
 
 
 def test_lists_nest_and_count() -> None:
@@ -238,6 +285,20 @@ def test_links_show_where_they_lead() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("https://a.b/Rust_(programming_language) (see)", "https://a.b/Rust_(programming_language)"),
+        ("(https://a.b/c_d).", "https://a.b/c_d"),
+        ("(see https://a.b/c_(d))", "https://a.b/c_(d)"),
+        ("“https://a.b/c”", "https://a.b/c"),
+        ("参见https://a.b/c，然后", "https://a.b/c"),
+    ],
+)
+def test_an_address_in_text_ends_where_it_ends(source: str, address: str) -> None:
+    assert meta_of(source) == [(address, {"link": address})]
+
+
 def test_a_dangerous_link_stays_text() -> None:
     assert drawn("[x](javascript:alert)") == "[x](javascript:alert)"
 
@@ -280,7 +341,7 @@ def test_a_formula_over_several_lines_keeps_its_lines() -> None:
 
 def test_html_is_text() -> None:
     assert drawn("<b>bold</b>\n\n<div>\nblock\n</div>\n\n&lt;&copy;") == (
-        "<b>bold</b>\n\n<div> block </div>\n\n<©"
+        "<b>bold</b>\n\n<div>\nblock\n</div>\n\n<©"
     )
 
 

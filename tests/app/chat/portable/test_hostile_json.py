@@ -1,7 +1,9 @@
 """Files that are no exports, or exports that somebody changed: one line, and nothing is imported."""
 
 import json
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,36 @@ def test_what_is_left_out_gets_its_plain_value(tmp_path: Path) -> None:
         (chat,) = import_chats(store, text)
         assert chat.options.sampling == {}
         assert store.conversation(chat) == [("user", "hi \ufffd")]
+
+
+def test_a_chat_that_does_not_say_where_it_stands_shows_its_last_message(tmp_path: Path) -> None:
+    message = {"role": "user", "content": "one", "state": "complete"}
+    chats = [{"messages": [message, {**message, "content": "two", "parent": 0}]}]
+    with opened(tmp_path) as store:
+        (chat,) = import_chats(store, json.dumps({"format": 1, "chats": chats}))
+        assert store.conversation(chat) == [("user", "one"), ("user", "two")]
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="needs a system that can change its time zone")
+def test_every_time_that_is_imported_can_be_written_in_every_time_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last_of_9999 = 253_402_300_799
+    with opened(tmp_path) as store:
+        for created in (last_of_9999, last_of_9999 - 24 * 3600):
+            message = {"role": "user", "content": "x", "state": "complete", "created": created}
+            text = json.dumps({"format": 1, "chats": [{"created": created, "messages": [message]}]})
+            with suppress(Qwen2Error):
+                import_chats(store, text)
+        (chat,) = store.chats()
+        for zone in ("UTC-14", "UTC+12"):  # which are east and west, as POSIX counts
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            try:
+                assert "9999-12-3" in export_chat(store, chat, "markdown")
+            finally:
+                monkeypatch.undo()
+                time.tzset()
 
 
 VALUES = st.recursive(

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.chat.options import Options
 from app.chat.portable import export_chat, import_chats
+from app.chat.store import Generation
 from tests.app.chat.portable.samples import OPTIONS, everything, opened
 from tests.app.chat.store.samples import CITATION, GENERATION, check, say
 
@@ -62,6 +63,17 @@ def test_an_empty_chat_comes_back(tmp_path: Path) -> None:
         chat = store.new_chat(Options())
         (again,) = import_chats(store, export_chat(store, chat.id, "json"))
         assert (again.head, again.title, again.options) == (None, "", Options())
+
+
+def test_any_seed_comes_back(tmp_path: Path) -> None:
+    sampling = {"seed": 2**64 - 1}
+    made = Generation("tiny", seed=2**64 - 1, sampling=sampling)
+    with opened(tmp_path) as store:
+        chat = store.new_chat(Options(sampling=sampling))
+        store.begin_answer(chat.id, None, made)
+        (again,) = import_chats(store, export_chat(store, chat.id, "json"))
+        assert again.options == chat.options
+        assert store.message(store.path(again)[0].id).generation == made
 
 
 def test_the_trash_stays_at_home(tmp_path: Path) -> None:

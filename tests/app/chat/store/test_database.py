@@ -196,6 +196,26 @@ def test_older_chats_are_upgraded_step_by_step_after_a_copy_was_made(
     assert not [path for path in place.parent.iterdir() if path.suffix == ".part"]
 
 
+def test_the_copy_of_an_older_version_survives_a_second_program_that_upgrades(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(place)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, *STEPS))
+    back_up = migrations._back_up
+
+    def after_another(connection: sqlite3.Connection, path: Path, version: int) -> None:
+        monkeypatch.setattr(migrations, "_back_up", back_up)
+        Store.open(place).close()
+        back_up(connection, path, version)
+
+    monkeypatch.setattr(migrations, "_back_up", after_another)
+    Store.open(place).close()
+    connection = sqlite3.connect(f"{place}.version-1")
+    assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+    connection.close()
+    assert not [path for path in place.parent.iterdir() if path.suffix == ".part"]
+
+
 def test_a_failed_step_leaves_the_version_before_it(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chat = fill(place)
     broken = "DELETE FROM texts;\nDROP TABLE that_is_not_there;\n"

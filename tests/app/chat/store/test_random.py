@@ -97,6 +97,7 @@ class Stored(RuleBasedStateMachine):
     def add(self, id: int, said: Said) -> None:
         self.said[id] = said
         self.move(said.chat, id)
+        self.chats[said.chat].deleted = False
 
     def living(self) -> list[int]:
         return [id for id, said in self.said.items() if said.deletion is None]

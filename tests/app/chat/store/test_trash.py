@@ -102,6 +102,29 @@ def test_a_deleted_chat_comes_back_whole(store: Store, chat: Chat) -> None:
     assert store.chat(chat.id) == before
 
 
+def test_a_chat_that_is_written_in_leaves_the_trash(store: Store, chat: Chat) -> None:
+    """Another window deletes what this one shows, and empties the trash later."""
+    (question,) = say(store, chat.id, "one")
+    for write in (
+        lambda: store.begin_answer(chat.id, question.id, GENERATION),
+        lambda: store.add_message(chat.id, None, "user", "edited"),
+    ):
+        with Store.open(store.file) as other:
+            other.delete_chat(chat.id)
+            write()
+            other.purge()
+    assert texts(store, chat.id) == ["edited"]
+    assert store.chats() == [store.chat(chat.id)]
+
+
+def test_an_answer_that_ends_leaves_its_chat_in_the_trash(store: Store, chat: Chat) -> None:
+    (question,) = say(store, chat.id, "one")
+    answer = store.begin_answer(chat.id, question.id, GENERATION)
+    store.delete_chat(chat.id)
+    store.finish_answer(answer.id, "stopped", content="half")
+    assert store.chats() == []
+
+
 def test_the_trash_lists_the_last_deleted_first(store: Store, chat: Chat) -> None:
     _, second = say(store, chat.id, "one", "two")
     other, hidden = store.new_chat(Options(), "other"), store.new_chat(Options(), "hidden")
