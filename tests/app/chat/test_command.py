@@ -5,19 +5,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from app.chat import command, screen
-from app.chat.settings import Settings
+from app.chat import command, one_shot, supervisor
+from app.chat.options import Options, Setup
 from qwen2_mlx.errors import CheckpointError
 from tests.app.chat.scripted import ScriptedSession
 
 ROOT = Path(__file__).resolve().parents[3]
 
-Play = Callable[[ScriptedSession], list[Settings]]
+Play = Callable[[ScriptedSession], list[Options]]
 
 
 class Input(io.TextIOWrapper):
@@ -39,16 +39,16 @@ def terminal_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Puts a scripted session in the place of a model; returns the settings it is opened with."""
+    """Puts a scripted session in the place of a model; returns the options it is opened with."""
 
-    def install(session: ScriptedSession) -> list[Settings]:
-        opened: list[Settings] = []
+    def install(session: ScriptedSession) -> list[Options]:
+        opened: list[Options] = []
 
-        def open_session(settings: Settings) -> ScriptedSession:
-            opened.append(settings)
+        def open_session(options: Options) -> ScriptedSession:
+            opened.append(options)
             return session
 
-        monkeypatch.setattr(command, "open_session", open_session)
+        monkeypatch.setattr(one_shot, "open_session", open_session)
         return opened
 
     return install
@@ -115,7 +115,8 @@ def test_flags_reach_the_model(play: Play) -> None:
     flags = "--max-tokens 9 --temp 0.5 --top-p 0.9 --top-k 7 --min-p 0.1 --repetition-penalty 1.2 --seed 3"
     command.main(["-m", "some/model", "--rope", "yarn", "--system", "Be brief.", "-p", "hi",
                   *flags.split(), "--stop", "\n", "--stop", "END"])  # fmt: skip
-    assert (opened[0].model, opened[0].rope, opened[0].system) == ("some/model", "yarn", "Be brief.")
+    assert opened[0].setup == Setup("some/model", "yarn")
+    assert opened[0].system == "Be brief."
     assert session.settings == {
         "max_tokens": 9,
         "temperature": 0.5,
@@ -133,7 +134,7 @@ def test_what_is_not_given_is_left_to_the_model(play: Play) -> None:
     opened = play(session)
     command.main(["-p", "hi"])
     assert session.settings == {}
-    assert opened == [Settings("tiny", "auto", None, {})]
+    assert opened == [Options()]
 
 
 def test_greedy_and_unlimited_are_values_not_absences(play: Play) -> None:
@@ -224,10 +225,10 @@ def test_an_interrupted_json_answer_is_still_json(play: Play, capsys: pytest.Cap
 def test_interrupting_the_load_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def open_session(settings: Settings) -> ScriptedSession:
+    def open_session(options: Options) -> ScriptedSession:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "open_session", open_session)
+    monkeypatch.setattr(one_shot, "open_session", open_session)
     assert command.main(["-p", "hi"]) == 130
     assert capsys.readouterr() == ("", "")
 
@@ -235,10 +236,10 @@ def test_interrupting_the_load_is_no_traceback(
 def test_a_problem_is_one_line_on_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def open_session(settings: Settings) -> ScriptedSession:
+    def open_session(options: Options) -> ScriptedSession:
         raise CheckpointError("model.safetensors is cut off; fetch it again")
 
-    monkeypatch.setattr(command, "open_session", open_session)
+    monkeypatch.setattr(one_shot, "open_session", open_session)
     assert command.main(["--json", "-p", "hi"]) == 1
     assert capsys.readouterr() == ("", "qwen2-chat: model.safetensors is cut off; fetch it again\n")
 
@@ -316,24 +317,25 @@ def test_an_empty_pipe_alone_is_a_usage_error(
     assert "no prompt" in err
 
 
-def opened_screens(monkeypatch: pytest.MonkeyPatch, terminals: set[str]) -> list[Settings]:
-    """Makes the named streams terminals and records the screens that are opened."""
-    opened: list[Settings] = []
+def opened_screens(monkeypatch: pytest.MonkeyPatch, terminals: set[str]) -> list[Sequence[str]]:
+    """Makes the named streams terminals and records the flags with which screens are opened."""
+    opened: list[Sequence[str]] = []
 
-    def open_chat(settings: Settings) -> int:
-        opened.append(settings)
+    def supervise(code: str, arguments: Sequence[str]) -> int:
+        assert "app.chat.open" in code
+        opened.append(arguments)
         return 0
 
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name in terminals)
-    monkeypatch.setattr(screen, "open_chat", open_chat)
+    monkeypatch.setattr(supervisor, "supervise", supervise)
     return opened
 
 
 def test_nothing_asked_on_a_terminal_opens_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = opened_screens(monkeypatch, {"stdin", "stdout", "stderr"})
     assert command.main(["-m", "7b", "--temp", "0.2"]) == 0
-    assert opened == [Settings("7b", "auto", None, {"temperature": 0.2})]
+    assert opened == [["-m", "7b", "--temp", "0.2"]]
 
 
 @pytest.mark.parametrize("missing", ["stdin", "stdout", "stderr"])
@@ -371,9 +373,11 @@ def run_scripted(*flags: str, pieces: int, shell: str) -> subprocess.CompletedPr
     """Runs the command with a scripted session in a process of its own, through a shell line."""
     code = (
         "import sys\n"
-        "from app.chat import command\n"
+        "from app.chat import command, one_shot\n"
         "from tests.app.chat.scripted import ScriptedSession\n"
-        f"command.open_session = lambda settings: ScriptedSession(*['word '] * {pieces})\n"
+        f"one_shot.open_session = lambda options: ScriptedSession(*['word '] * {pieces})\n"
+        "for name in [name for name in sys.modules if name.startswith('textual')]:\n"
+        "    del sys.modules[name]\n"  # the helpers of the tests brought it along
         f"code = command.main({list(flags)})\n"
         "assert 'textual' not in sys.modules, 'an answer needs no screen'\n"
         "sys.exit(code)\n"
