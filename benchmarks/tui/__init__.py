@@ -1,0 +1,1 @@
+"""How fast the full-screen chat is on a terminal; see `benchmarks.tui.__main__`."""
