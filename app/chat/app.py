@@ -23,7 +23,7 @@ from app.cli import clean
 DEFAULT_THEME = "textual-dark"
 
 #: How often a second the screen takes over what the engine reports.
-UPDATES_PER_SECOND = 25
+UPDATES_PER_SECOND = 20
 #: How often it looks at what wakes nobody: documents that are being opened.
 LOOKS_PER_SECOND = 5
 #: Seconds that a widget gets for the keys that were typed before one that belongs to the app.

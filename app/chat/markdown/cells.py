@@ -137,6 +137,14 @@ def cells(runs: Sequence[Run] | Sequence[Segment]) -> int:
     return sum(len(run[0]) if run[0].isascii() else cell_len(run[0]) for run in runs)
 
 
+def without_trailing_spaces(line: Sequence[Run]) -> list[Run]:
+    """`line` up to its last character that is no space."""
+    kept = list(line)
+    while kept and not kept[-1][0].strip(" "):
+        kept.pop()
+    return [*kept[:-1], (kept[-1][0].rstrip(" "), kept[-1][1])] if kept else []
+
+
 class Fold:
     """Text broken at exactly `width` cells, fed in any number of pieces: the lines of code.
 

@@ -53,11 +53,6 @@ class MarkdownText:
             self._parts = ["".join(self._parts)]
         return self._parts[0] if self._parts else ""
 
-    @property
-    def growing(self) -> bool:
-        """Whether more may be appended."""
-        return self._grower is not None
-
     def append(self, text: str) -> None:
         """Adds text to the end. Raises ValueError when the text is finished."""
         if self._grower is None:

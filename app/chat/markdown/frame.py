@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from rich.segment import Segment
 from textual.strip import Strip
 
-from app.chat.markdown.cells import Run, cells
+from app.chat.markdown.cells import Run, cells, without_trailing_spaces
 from app.chat.markdown.palette import Palette
 
 #: Cells that are left for text, however deep it is nested: deeper levels are no longer indented.
@@ -60,7 +60,7 @@ class Frame:
 
     def _strip(self, marks: tuple[Run, ...], line: Sequence[Run]) -> Strip:
         """One line; what exceeds the width, which only absurd text and widths can, is cut off."""
-        runs = [*marks, *line] if line else _without_trailing_spaces(marks)
+        runs = [*marks, *line] if line else without_trailing_spaces(marks)
         size = self._left + cells(line) if line else cells(runs)
         strip = Strip([Segment(text, style) for text, style in runs], size)
         return strip if size <= self.width else strip.crop(0, self.width)
@@ -71,15 +71,6 @@ def _joined(marks: tuple[Run, ...], mark: Run) -> tuple[Run, ...]:
     if marks and marks[-1][1] == mark[1]:
         return (*marks[:-1], (marks[-1][0] + mark[0], mark[1]))
     return (*marks, mark)
-
-
-def _without_trailing_spaces(marks: tuple[Run, ...]) -> list[Run]:
-    kept = list(marks)
-    while kept and not kept[-1][0].rstrip(" "):
-        kept.pop()
-    if kept:
-        kept[-1] = (kept[-1][0].rstrip(" "), kept[-1][1])
-    return kept
 
 
 class Drawn:

@@ -11,7 +11,8 @@ underline, and each would make the lines above jump.
 
 Where this differs from reading the whole text, which `MarkdownText.finish` does at the end: lines
 that continue a paragraph of a list item or quote without its indentation and look like another
-construct, tabs as indentation within containers, and the colours of code (colouring.py).
+construct, tabs as indentation within containers, the columns of a table whose later rows are wider
+(opened/table.py), and the colours of code (colouring.py).
 """
 
 from collections.abc import Iterator

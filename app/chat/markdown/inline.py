@@ -80,7 +80,7 @@ class _Reader:
             case "em_close" | "strong_close":
                 self._styles.pop()
             case "link_open":
-                address = safe(str(token.attrGet("href") or ""))
+                address = _one_line(str(token.attrGet("href") or ""))
                 self._link = address, []
                 self._open(palette.link + Style.from_meta({"link": address}))
             case "link_close":
@@ -174,7 +174,7 @@ class _Reader:
             self._put(")", style)
 
     def _image(self, token: "Token") -> None:
-        address = safe(str(token.attrGet("src") or ""))
+        address = _one_line(str(token.attrGet("src") or ""))
         style = self._styles[-1] + self._palette.link + Style.from_meta({"link": address})
         self._put(f"[image: {_one_line(token.content)}]", style)
         self._address(address)

@@ -57,6 +57,9 @@ def parser() -> "MarkdownIt":
     markdown.enable(["table", "strikethrough"])
     # What is in a block is read when it is drawn, piece by piece.
     markdown.disable(["reference", "inline", "text_join"])
+    # Addresses are shown and followed as they are, not as a browser would encode them.
+    markdown.normalizeLink = lambda url: url
+    markdown.normalizeLinkText = lambda link: link
     markdown.inline.ruler.before("escape", "formula", formula)
     markdown.inline.ruler.before("autolink", "line_break", line_break)
     markdown.inline.ruler.at("emphasis", emphasis)

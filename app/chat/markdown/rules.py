@@ -13,10 +13,11 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.rules_inline.emphasis import tokenize
 
 # Bounded, so that openings without an end cannot cost the square of a text's length. A dollar
-# sign opens before and closes after a character that is no space: "$5 and $6" is no formula.
+# sign opens before and closes after a character that is no space: "$5 and $6" is no formula, nor is
+# what stands between a price and a `$NAME` in code.
 _FORMULA = re.compile(
     r"\\\(.{1,500}?\\\)|\\\[.{1,1500}?\\\]|\\[()\[\]]"
-    r"|\$\$[^$]{1,1500}\$\$|\$(?=[^\s$])[^$\n]{0,499}(?<=[^\s\\])\$(?!\d)",
+    r"|\$\$[^$]{1,1500}\$\$|\$(?=[^\s$`])[^$`\n]{0,499}(?<=[^\s\\])\$(?!\d)",
     re.DOTALL,
 )
 

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from app.chat.markdown.blocks import Alignment, Table
-from app.chat.markdown.cells import Run, cells, wrap
+from app.chat.markdown.cells import Run, cells, without_trailing_spaces, wrap
 from app.chat.markdown.frame import Frame
 from app.chat.markdown.inline import runs_of
 from app.chat.markdown.pieces import cut_pieces
@@ -92,7 +92,7 @@ def row_lines(row: Sequence[Cell], columns: Columns, frame: Frame) -> list[list[
             if line:
                 line.append((" │ ", frame.palette.quiet))
             line += _placed(part, width, side, frame.palette.text)
-        lines.append(_without_trailing_spaces(line))
+        lines.append(without_trailing_spaces(line))
     return lines
 
 
@@ -137,9 +137,3 @@ def _placed(part: Sequence[Run], width: int, side: Alignment, style: Style) -> l
     left = {"left": 0, "right": space, "center": space // 2}[side]
     padding = [(" " * left, style), (" " * (space - left), style)]
     return [run for run in (padding[0], *part, padding[1]) if run[0]]
-
-
-def _without_trailing_spaces(line: list[Run]) -> list[Run]:
-    while line and not line[-1][0].strip(" "):
-        line.pop()
-    return [*line[:-1], (line[-1][0].rstrip(" "), line[-1][1])] if line else line

@@ -107,6 +107,8 @@ class Showing:
             screen.prompt.write(session.chat.draft if session.chat else "")
             self._list()
         screen.transcript.show(session.path, at, self.words)
+        if session.answering is None and session.loading is None:
+            screen.status.hint = self._what_now()
         self._header()
         self._numbers()
         self._restore_documents()

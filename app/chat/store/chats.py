@@ -15,6 +15,9 @@ from app.sqlite_file import whole_characters
 #: Longer titles and folders are cut: nobody reads them in a list.
 LONGEST_TITLE = 1000
 
+#: SQLite takes no larger number, and no chat will ever have this one.
+_LARGEST_ID = 2**63 - 1
+
 
 class Changes(TypedDict, total=False):
     """What can be set of a chat."""
@@ -46,7 +49,7 @@ def new_chat(database: Database, options: Options, title: str, folder: str) -> C
 
 
 def read_chat(database: Database, id: int) -> Chat:
-    row = database.row(f"{_CHAT} WHERE id = ?", (id,))
+    row = database.row(f"{_CHAT} WHERE id = ?", (min(id, _LARGEST_ID),))
     if row is None:
         raise no_chat()
     return _chat(row)

@@ -1,7 +1,8 @@
 """The full-text index: which terms stand in which message or title.
 
 It holds terms made by `app.ask.library.terms`, because SQLite's own tokenisers know neither English
-plurals nor Chinese words, and no copy of the text: terms are taken out by making them again.
+plurals nor Chinese words, and no copy of the text: terms are taken out by making them again. So another
+`TERMS_VERSION` needs a migration that makes the index anew.
 """
 
 from app.chat.store.database import Database

@@ -53,6 +53,7 @@ class DocPanel(Vertical, can_focus=True):
         height: auto;
         max-height: 50%;
         border-top: solid $panel;
+        border-title-color: $text-muted;
         padding: 0 1;
         overflow-y: auto;
         scrollbar-size-vertical: 1;

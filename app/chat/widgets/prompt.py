@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual import events
+from textual.actions import parse
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
@@ -74,13 +75,23 @@ class Prompt(TextArea):
 
     def on_key(self, event: events.Key) -> None:
         """Handles the keys of the table and of the menu; all others are the text area's."""
-        action = self._actions.get(event.key)
-        if not (taken := self._menu_key(event.key)) and action is None:
+        if self._menu_key(event.key):
+            pass
+        elif (action := self._actions.get(event.key)) is not None:
+            getattr(self, f"action_{action}")()
+        elif not self._edit(event.key):
             return
         event.stop()
         event.prevent_default()
-        if not taken:
-            getattr(self, f"action_{action}")()
+
+    def _edit(self, key: str) -> bool:
+        """Runs what the text area binds to a key, such as backspace; False when that is nothing."""
+        for binding in self._bindings.key_to_bindings.get(key, ()):
+            if binding.id is None:  # those with an id are of the table, which the reader's key map may change
+                _, name, arguments = parse(binding.action)
+                getattr(self, f"action_{name}")(*arguments)
+                return True
+        return False
 
     def _menu_key(self, key: str) -> bool:
         """Whether the menu took this key."""

@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from rich.cells import cell_len, chop_cells
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from app.chat.markdown import MarkdownText, Palette
+from app.chat.markdown.cells import wrap
 from app.chat.store.records import Message, Stub
-from app.chat.widgets.transcript.header import Look, header
-from app.cli import clean
+from app.chat.widgets.transcript.header import Look, header, one_line
 
 T = TypeVar("T")
 
@@ -91,10 +90,6 @@ class Block:
         place = number - shown - 1
         return notes[place] if place < len(notes) else EMPTY
 
-    def texts(self, width: int, look: Look) -> list[str]:
-        """What stands in the lines after the header, as characters."""
-        return [self.line(number, width, look).text for number in range(1, self.height(width))]
-
     def head(self, stub: Stub, width: int, look: Look, note: str, now: float) -> Strip:
         """The header, the same object until something in it changes."""
         key = (self.message, stub, width, look, note, self.folded, int(now // 86400))
@@ -128,11 +123,11 @@ class Block:
         if message.state != "error" or not message.error:
             return ()
         style = look.state if look else Style.null()
-        words = clean(f"error: {message.error}")
+        words = one_line(f"error: {message.error}")
         return self.remember(
             "remarks",
             (words, width, style),
-            lambda: [Strip([Segment(line, style)]) for line in wrapped(words, width)],
+            lambda: [Strip([Segment(*run) for run in line]) for line in wrap([(words, style)], width)],
         )
 
 
@@ -141,17 +136,3 @@ EMPTY = Strip([])
 
 def _marks(message: Message) -> frozenset[int]:
     return frozenset(citation.number for citation in message.citations)
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """Plain text in lines of at most `width` cells, broken between words where that is possible."""
-    lines = [""]
-    for word in text.split():
-        joined = f"{lines[-1]} {word}" if lines[-1] else word
-        if cell_len(joined) <= width:
-            lines[-1] = joined
-        else:
-            pieces = chop_cells(word, max(2, width))
-            lines += pieces if lines[-1] else []
-            lines[-1:] = lines[-1:] if lines[-1] else pieces
-    return lines

@@ -9,7 +9,7 @@ from rich.style import Style
 from textual.selection import Selection
 from textual.strip import Strip
 
-from app.chat.widgets.transcript import selection
+from app.chat.widgets.transcript import offsets
 from app.chat.widgets.transcript.block import Block
 from app.chat.widgets.transcript.header import Look, author
 from app.chat.widgets.transcript.paint import Span, occurrences, overlay, spans_with_meta
@@ -22,7 +22,7 @@ GUTTER = len(BAR)
 class Marks:
     """What stands out in the text: words that were looked for, a citation that was chosen.
 
-    `here` is the message (index) and the how manieth of its hits the reader stands at;
+    `here` is the message (index) and which of its hits, from 0, the reader stands at;
     `citation` the message (id) and the number.
     """
 
@@ -55,7 +55,7 @@ class Painter:
         """The line in exactly `width` cells."""
         number = line.place[1]
         spans = tuple(self._spans(line))
-        picked = selected and selection.span(selected, selection.number(line.place), selectable(line))
+        picked = selected and offsets.span(selected, offsets.number(line.place), selectable(line))
         key = (line.place[0], line.current, spans, picked, self.width, self.base, self.look)
         finished = line.block.painted(number, line.source, key)
         if finished is None:
@@ -71,7 +71,7 @@ class Painter:
             strip = overlay(strip, [picked], self.look.selection)
         gutter = Segment(BAR, self.look.bar) if line.current else Segment(NO_BAR)
         whole = Strip([gutter, *strip], GUTTER + strip.cell_length).apply_style(self.base)
-        whole = whole.apply_offsets(-GUTTER, selection.number(line.place))
+        whole = whole.apply_offsets(-GUTTER, offsets.number(line.place))
         return whole.adjust_cell_length(self.width, self.base)
 
     def _spans(self, line: Line) -> list[tuple[Span, Style]]:
@@ -102,7 +102,7 @@ class Painter:
         return block.remember("hits", key, lambda: occurrences(plain, words))
 
     def _hits_in_line(self, block: Block, number: int) -> Sequence[tuple[int, Span]]:
-        """The pieces of hits in one line, each with the how manieth hit it belongs to."""
+        """The pieces of hits in one line, each with the number of its hit."""
         hits = self.hits(block)
         return block.remember("hits by line", id(hits), lambda: _by_line(hits)).get(number, ())
 

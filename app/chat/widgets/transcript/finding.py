@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from app.chat.markdown.cells import WIDE
 from app.chat.widgets.transcript.paint import BARS
 
-
 # As drawn, bars may stand between words, and a line may end between ideographs without a space.
 _BETWEEN = rf"[\s{BARS}]+"
 _LINE_END = rf"(?:\n[{BARS}]*)?"
@@ -84,7 +83,7 @@ class Finding:
 
     @property
     def place(self) -> tuple[int, int]:
-        """Where the reader stands: the index of the message and the how manieth time in it, from 0."""
+        """Where the reader stands: the index of the message and which time in it, from 0."""
         found = bisect_left(self._before, self.at + 1) - 1
         return self._indices[found], self.at - self._before[found]
 

@@ -8,9 +8,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from app.chat.markdown.safe import safe
 from app.chat.options import Setup
 from app.chat.store.records import Message, State, Stub
-from app.cli import clean
 
 YOU = "You"
 SOMEBODY = "Qwen2"  # until it is known which model answers
@@ -52,7 +52,12 @@ def author(message: Message) -> str:
     if message.role == "user":
         return YOU
     name = Setup(model=message.generation.model).name if message.generation else ""
-    return name.replace("\n", " ") or SOMEBODY
+    return one_line(name) or SOMEBODY
+
+
+def one_line(text: str) -> str:
+    """`text` without what could break, turn or colour a line of the terminal."""
+    return " ".join(safe(text).split())
 
 
 def local_time(created: float, now: float) -> str:
@@ -86,7 +91,7 @@ def header(
         left.append((f" · {STATES[message.state]}", look.state))
     right = _right(message, stub, look, folded, now)
     left, right = _fit(left, right, width)
-    aside = clean(note).replace("\n", " ") or speed(message)
+    aside = one_line(note) or speed(message)
     room = width - _cells(left) - _cells(right) - 4
     if aside and room >= min(cell_len(aside), LEAST_ASIDE):
         shown = aside if cell_len(aside) <= room else set_cell_size(aside, room - 1) + "…"

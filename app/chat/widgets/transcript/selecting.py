@@ -6,7 +6,7 @@ from textual.geometry import Offset
 from textual.selection import Selection
 from textual.strip import Strip
 
-from app.chat.widgets.transcript import selection
+from app.chat.widgets.transcript import offsets
 from app.chat.widgets.transcript.drawing import Line, selectable
 from app.chat.widgets.transcript.header import Look, author
 from app.chat.widgets.transcript.layout import Place
@@ -30,8 +30,8 @@ class SelectableView(ConversationView):
         return self._selected_text(selection), "\n"
 
     def _selected_text(self, selected: Selection) -> str:
-        start, end = selection.bounds(selected, len(self._places))
-        first, last = selection.place(start.y)[0], min(selection.place(end.y)[0], len(self._places) - 1)
+        start, end = offsets.bounds(selected, len(self._places))
+        first, last = offsets.place(start.y)[0], min(offsets.place(end.y)[0], len(self._places) - 1)
         parts: list[str] = []
         for index in range(first, last + 1):
             if first < index < last:
@@ -48,16 +48,16 @@ class SelectableView(ConversationView):
         lines: list[str] = []
         for number, source in enumerate(sources):
             line = Line(block, (index, number), source, False)
-            at = selection.number(line.place)
+            at = offsets.number(line.place)
             if selected.get_span(at) is None:
                 continue
-            found = selection.span(selected, at, selectable(line))
+            found = offsets.span(selected, at, selectable(line))
             lines.append(source.text[slice(*found)] if found else "")
         return lines
 
     def _select(self, start: Place, first: int, end: Place, last: int) -> None:
         """Selects from a character of one line to before a character of another."""
-        ends = Offset(first, selection.number(start)), Offset(last, selection.number(end))
+        ends = Offset(first, offsets.number(start)), Offset(last, offsets.number(end))
         self.screen.selections = {self: Selection(*ends)}
 
     def _character_under(self, event: Click) -> int:
@@ -74,5 +74,5 @@ class SelectableView(ConversationView):
         elif line:
             block = self._places.block(index)
             text = block.line(line, self._places.width, self._painter.look).text
-            start, end = selection.word_at(text, character)
+            start, end = offsets.word_at(text, character)
             self._select(spot, start, spot, end)

@@ -11,7 +11,7 @@ from app.chat.store.records import Message, Stub
 from app.chat.widgets.transcript import reading
 from app.chat.widgets.transcript.finding import Finding, each, whole
 from app.chat.widgets.transcript.layout import Place
-from app.chat.widgets.transcript.selection import place
+from app.chat.widgets.transcript.offsets import place
 
 #: Text that arrives is drawn at most so many times a second.
 DRAWN_PER_SECOND = 25

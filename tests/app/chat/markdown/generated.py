@@ -2,6 +2,8 @@
 
 from hypothesis import strategies as st
 
+from app.chat.markdown.opened.table import FIRST_ROWS
+
 _WORDS = (
     "alpha", "beta-gamma", "12", "x_y_z", "don't", "3.5", "a1", "**bold**", "*soft*", "`code`", "~~gone~~",
     "[1]", "[name](http://a.b/c)", "https://d.e/f", "\\(a_1\\)", "$x_2$", "<b>", "&amp;", "\\*", "2 * 3",
@@ -31,7 +33,7 @@ _CELLS = st.integers(1, 4).flatmap(
             st.sampled_from(("a", "中文", "two words", "`c`", "z" * 30)), min_size=columns, max_size=columns
         ),
         min_size=1,
-        max_size=12,
+        max_size=1 + FIRST_ROWS,  # more rows than decide the columns are fitted anew at the end
     )
 )
 

@@ -299,6 +299,12 @@ def test_an_address_in_text_ends_where_it_ends(source: str, address: str) -> Non
     assert meta_of(source) == [(address, {"link": address})]
 
 
+def test_an_address_is_shown_as_it_was_written() -> None:
+    assert drawn("[页](https://例子.中国/路径?a=1&amp;b)") == "页 (https://例子.中国/路径?a=1&b)"
+    assert drawn("<https://a.b/%E4%BD%A0>") == "https://a.b/%E4%BD%A0"
+    assert drawn("[x](https://a&#10;b&#9;c)") == "x (https://a b c)"
+
+
 def test_a_dangerous_link_stays_text() -> None:
     assert drawn("[x](javascript:alert)") == "[x](javascript:alert)"
 
@@ -332,6 +338,10 @@ def test_a_definition_does_not_take_a_citation_away() -> None:
 )
 def test_formulas_stay_as_they_are(formula: str) -> None:
     assert drawn(f"See {formula} there", 80) == f"See {formula} there"
+
+
+def test_a_price_before_code_begins_no_formula() -> None:
+    assert drawn("It is $4; `$HOME` and **not** `$PATH`") == "It is $4; `$HOME` and not `$PATH`"
 
 
 def test_a_formula_over_several_lines_keeps_its_lines() -> None:

@@ -19,7 +19,7 @@ from tests.app.chat.markdown.generated import cut, cuts, documents, soup
 
 WIDTHS = st.integers(20, 200)
 FEW = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 
 

@@ -49,7 +49,7 @@ def test_hostile_text_grows_in_bounded_time(name: str) -> None:
     text = MarkdownText(growing=True, palette=PLAIN)
     start = time.process_time()
     for at in range(0, len(source), 50):
-        text.append(source[at : at + 100])
+        text.append(source[at : at + 50])
         assert all(strip.cell_length <= 40 for strip in text.lines(40)[-3:])
     assert time.process_time() - start < ENOUGH
 

@@ -78,6 +78,11 @@ def test_a_chat_that_is_not_there_is_one_line(store: Store) -> None:
         store.add_message(99, None, "user", "hello")
 
 
+def test_no_number_is_too_large_to_ask_for(store: Store) -> None:
+    with pytest.raises(Qwen2Error, match="not there any more"):
+        store.chat(10**30)
+
+
 def test_a_copy_goes_on_without_the_original(store: Store, chat: Chat) -> None:
     first, answer, *_ = say(store, chat.id, "one", "two", "three", "four")
     other = store.begin_answer(chat.id, first.id, GENERATION)

@@ -5,7 +5,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from app.chat.keys import keys_of
-from app.chat.store.records import State
+from app.chat.store.records import Generation, State
 from app.chat.widgets.transcript import Transcript
 from tests.app.chat.waiting import wait_until
 from tests.app.chat.widgets.conversation import Reader, citation, message, read, talk
@@ -334,6 +334,14 @@ def test_what_became_of_an_answer_is_said_in_words(state: State, words: str) -> 
     read([message(1, "q"), message(2, "a", state=state, error=error)], scenario)
 
 
+def test_a_long_error_is_wrapped() -> None:
+    async def scenario(app: Reader, pilot: Pilot[None]) -> None:
+        assert app.rows[5:7] == ["error: out of memory while", "reading the model"]
+
+    error = "out of memory\twhile reading the model"
+    read([message(1, "q"), message(2, "a", state="error", error=error)], scenario, (32, 12))
+
+
 def test_a_remark_takes_the_place_of_the_speed_and_goes_again() -> None:
     async def scenario(app: Reader, pilot: Pilot[None]) -> None:
         app.transcript.describe(2, "read 53 of 122 windows")
@@ -345,13 +353,14 @@ def test_a_remark_takes_the_place_of_the_speed_and_goes_again() -> None:
     read([message(1, "q"), message(2, "a")], scenario)
 
 
-def test_control_characters_of_names_and_errors_reach_no_terminal() -> None:
+def test_control_characters_and_turned_text_of_names_and_errors_reach_no_terminal() -> None:
     async def scenario(app: Reader, pilot: Pilot[None]) -> None:
-        app.transcript.describe(2, "note\x1b[31m")
-        assert "\x1b" not in "".join(app.rows)
-        assert "\x07" not in "".join(app.rows)
+        app.transcript.describe(2, "note\x1b[31m\u202e")
+        assert not {"\x1b", "\x07", "\u202e"} & set("".join(app.rows))
 
-    read([message(1, "q\x07"), message(2, "a\x1b]0;x", state="error", error="bad\x1b[2J")], scenario)
+    made = Generation(model="a\u202e\x1bb")
+    answer = message(2, "a\x1b]0;x", state="error", error="bad\x1b[2J\u202e", generation=made)
+    read([message(1, "q\x07"), answer], scenario)
 
 
 @pytest.mark.parametrize("width", [3, 20, 30, 46, 80])

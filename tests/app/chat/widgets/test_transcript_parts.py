@@ -1,4 +1,4 @@
-"""Heights, hits in drawn lines, styles over parts of a line, remarks."""
+"""Heights, hits in drawn lines, styles over parts of a line."""
 
 import random
 
@@ -8,7 +8,6 @@ from rich.style import Style
 from textual.strip import Strip
 
 from app.chat.markdown import PLAIN, MarkdownText
-from app.chat.widgets.transcript.block import wrapped
 from app.chat.widgets.transcript.finding import each, whole
 from app.chat.widgets.transcript.heights import CHUNK, Heights, estimate
 from app.chat.widgets.transcript.layout import letters_before, line_with
@@ -82,9 +81,3 @@ def test_a_style_is_laid_over_characters_across_segments_and_keeps_the_width() -
     ]
     assert painted.cell_length == strip.cell_length
     assert next(iter(painted)).style == Style(bold=True)
-
-
-def test_remarks_are_broken_between_words_and_within_those_that_are_too_long() -> None:
-    assert wrapped("a bc def", 4) == ["a bc", "def"]
-    assert wrapped("x " + "y" * 9, 4) == ["x", "yyyy", "yyyy", "y"]
-    assert wrapped("中文字符", 4) == ["中文", "字符"]

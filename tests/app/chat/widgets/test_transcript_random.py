@@ -90,7 +90,8 @@ class Chance:
             stored = self.app.stored[layout.stubs[index].id]
             block = Block(stored, PLAIN)
             block.folded = stored.id in layout.folded
-            texts = ["", *(text.rstrip() for text in block.texts(layout.width, Look()))]
+            lines = range(1, block.height(layout.width))
+            texts = ["", *(block.line(number, layout.width, Look()).text.rstrip() for number in lines)]
             expected += texts[line:]
             index, line = index + 1, 0
         shown = [row if text else "" for row, text in zip(self.app.rows, expected, strict=False)]
@@ -105,7 +106,7 @@ class Chance:
         assert screen[:rows] == fresh
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_the_view_is_right_after_anything(seed: int) -> None:
     async def scenario(app: Reader, pilot: Pilot[None]) -> None:
         chance = Chance(app, pilot, seed)

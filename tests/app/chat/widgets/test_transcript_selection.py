@@ -4,7 +4,7 @@ import pytest
 from textual.pilot import Pilot
 
 from app.chat.widgets.transcript import Transcript
-from app.chat.widgets.transcript.selection import word_at
+from app.chat.widgets.transcript.offsets import word_at
 from tests.app.chat.waiting import wait_until
 from tests.app.chat.widgets.conversation import Reader, message, paragraphs, read, talk
 
