@@ -9,12 +9,17 @@ from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.stores import DenseStore, Store
 from qwen2_mlx.attention.tiles import QuerySpan, tiled, whole_rows
 from qwen2_mlx.errors import PromptError
+from qwen2_mlx.kernels import decode_attention, prefill_attention
+from qwen2_mlx.kernels.use import wanted
 
 #: Queries that go through MLX's attention at once where it has no fused kernel.
 QUERY_BLOCK = 128
 
 #: Queries, a guess and a draft or two of it, whose scores are taken all at once.
 FEW_QUERIES = 8
+
+#: Query heads to a key-value head, and keys, from which on reading keys and values once pays (calculated).
+SHARING_HEADS, LONG_CACHE = 5, 2048
 
 #: Head dimensions of MLX's fused Metal attention over many queries.
 FUSED_HEAD_DIMS = (64, 80, 128)
@@ -35,6 +40,10 @@ def attend(
     queries, stop = spans[0].queries, spans[-1].stop
     time = queries.shape[2]
     plain = isinstance(store, DenseStore) and store.keys.dtype == queries.dtype
+    if not isinstance(mask, mx.array):
+        attended = _by_kernel(spans, store, scale, stock=plain and len(spans) == 1)
+        if attended is not None:
+            return attended
     if isinstance(store, DenseStore) and plain and len(spans) == 1:
         seen = store.upto(stop)
         if isinstance(mask, mx.array):
@@ -51,6 +60,23 @@ def attend(
     quantised = not isinstance(store, DenseStore)
     few = time == 1 or (time <= FEW_QUERIES and _score_bytes(queries, stop) <= tiles.workspace())
     return whole_rows(spans, store, scale) if few and (plain or quantised) else tiled(spans, store, scale)
+
+
+def _by_kernel(
+    spans: Sequence[QuerySpan], store: Store, scale: float, stock: bool
+) -> mx.array | None:
+    """By one of our kernels, where it runs and is wanted; `stock` says that one of MLX's would do.
+
+    MLX's attention of one query reads keys and values once for each query head.
+    """
+    group = spans[0].queries.shape[1] // store.heads
+    if decode_attention.supports(spans, store):
+        long = group >= SHARING_HEADS and spans[-1].stop >= LONG_CACHE
+        if wanted("decode_attention", pays=long or not stock):
+            return decode_attention.decode_attention(spans, store, scale)
+    elif prefill_attention.supports(spans, store) and wanted("prefill_attention", pays=not stock):
+        return prefill_attention.prefill_attention(spans, store, scale)
+    return None
 
 
 def _score_bytes(queries: mx.array, keys: int) -> int:

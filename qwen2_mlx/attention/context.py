@@ -10,6 +10,7 @@ from qwen2_mlx.attention.positions import key_positions, logit_gain, pieces
 from qwen2_mlx.attention.rope import Rope, Rotation
 from qwen2_mlx.config import DualChunkConfig
 from qwen2_mlx.errors import PromptError
+from qwen2_mlx.kernels.use import wanted
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,16 @@ class RotatedPiece:
 
 @dataclass(frozen=True)
 class AttentionContext:
-    """Built once a pass and handed to every layer."""
+    """Built once a pass and handed to every layer.
+
+    `turns`, for a pass of one token, are the cosines and sines, float32 (spans + 1, head_dim / 2), under
+    which its queries see each span, and its key is kept.
+    """
 
     mask: mx.array | str | None
     rotate_keys: Rotation
     pieces: tuple[RotatedPiece, ...]
+    turns: tuple[mx.array, mx.array] | None = None
 
 
 def attention_context(
@@ -77,7 +83,12 @@ def attention_context(
             rotate = rotate_keys if own else rope.at(span.positions, None if same else gain)
             spans.append(RotatedSpan(span.start, span.stop, rotate))
         rotated.append(RotatedPiece(piece.start, piece.stop, tuple(spans), float(gain[0]) if same else 1.0))
-    return AttentionContext(mask, rotate_keys, tuple(rotated))
+    turns = None
+    if time == 1 and wanted("rotate_heads"):
+        spans = next(pieces(offset, 1, dual_chunk)).spans
+        seen_from = [int(span.positions[0]) for span in spans]
+        turns = rope.turns([*seen_from, int(key_positions(offset, 1, dual_chunk)[0])])
+    return AttentionContext(mask, rotate_keys, tuple(rotated), turns)
 
 
 def prompt_length(cache: Any, time: int) -> int:

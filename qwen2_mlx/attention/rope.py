@@ -7,7 +7,7 @@ which leaves the cached keys unscaled.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import mlx.core as mx
@@ -122,6 +122,10 @@ class Rope:
             rows = 1 << (rows - 1).bit_length()
             self._far = self._table(np.arange(rows) * TABLE_ROWS)
         return self._far
+
+    def turns(self, positions: Sequence[int]) -> tuple[mx.array, mx.array]:
+        """Cosines and sines of a few positions, float32 (positions, head_dim / 2) each, without a launch."""
+        return self._table(np.array(positions))
 
     def _table(self, positions: np.ndarray) -> tuple[mx.array, mx.array]:
         angles = positions[:, None] * self._inverse

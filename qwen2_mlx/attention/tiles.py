@@ -29,11 +29,21 @@ _LOWEST = -3.0e38  # masked scores, finite: a row that saw nothing yet must not 
 
 @dataclass(frozen=True)
 class QuerySpan:
-    """Rotated queries (batch, heads, queries, head_dim) and the keys `start` to `stop` they see."""
+    """Rotated queries (batch, heads, queries, head_dim) and the keys `start` to `stop` they see.
+
+    `stack` (spans, batch, heads, queries, head_dim) holds those of all spans, where they were made together.
+    """
 
     queries: mx.array
     start: int
     stop: int
+    stack: mx.array | None = None
+
+
+def stacked(spans: Sequence[QuerySpan]) -> mx.array:
+    """The queries of all spans: (spans, batch, heads, queries, head_dim)."""
+    stack = spans[0].stack
+    return mx.stack([span.queries for span in spans]) if stack is None else stack
 
 
 def workspace() -> int:

@@ -22,12 +22,14 @@ from qwen2_mlx.cache import KVCache, KVFormat, QuantizedKVCache
 from qwen2_mlx.cache.remember import remember
 from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.finish import finish
+from qwen2_mlx.kernels.rotate_heads import Heads, rotate_heads
+from qwen2_mlx.kernels.use import wanted
 from qwen2_mlx.models.permuted import PERM, same_order
 from qwen2_mlx.sampling import Sampling
 
 _mlx_lm.install()
 
-from mlx_lm.models.activations import swiglu  # noqa: E402
+from qwen2_mlx.models.products import gated, product, product_without_bias  # noqa: E402
 
 
 class Attention(nn.Module):
@@ -43,10 +45,23 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(config.hidden_size, self.n_kv_heads * self.head_dim, bias=True)
         self.o_proj = nn.Linear(self.n_heads * self.head_dim, config.hidden_size, bias=False)
 
-    def __call__(self, x: mx.array, context: AttentionContext, cache: Any) -> mx.array:
+    def __call__(
+        self, x: mx.array, context: AttentionContext, cache: Any, residual: mx.array | None = None
+    ) -> mx.array:
+        """States (batch, time, hidden) to the same, plus `residual` if given."""
         batch, time, _ = x.shape
+        without_bias = getattr(cache, "removes_bias", False)
+        rotated = self.rotate_together(x, context, without_bias)
+        if rotated is not None:
+            queries, keys, values = rotated
+            piece, store = context.pieces[0], remember(cache, keys, values)
+            spans = [
+                QuerySpan(queries[i], span.start, span.stop, queries) for i, span in enumerate(piece.spans)
+            ]
+            joined = attend(spans, store, scale=self.scale * piece.gain, mask=context.mask)
+            return product(self.o_proj, joined.reshape(batch, time, -1), residual)
         heads = self.project(x).reshape(batch, time, -1, self.head_dim).transpose(0, 2, 1, 3)
-        own, keys = self.rotate(heads, context, without_bias=getattr(cache, "removes_bias", False))
+        own, keys = self.rotate(heads, context, without_bias)
         store = remember(cache, keys, heads[:, -self.n_kv_heads :])
         attended = []
         for piece in context.pieces:
@@ -61,12 +76,27 @@ class Attention(nn.Module):
             ]
             attended.append(attend(spans, store, scale=self.scale * piece.gain, mask=context.mask))
         joined = attended[0] if len(attended) == 1 else mx.concatenate(attended, axis=2)
-        return self.o_proj(joined.transpose(0, 2, 1, 3).reshape(batch, time, -1))
+        return product(self.o_proj, joined.transpose(0, 2, 1, 3).reshape(batch, time, -1), residual)
+
+    def rotate_together(
+        self, x: mx.array, context: AttentionContext, without_bias: bool
+    ) -> tuple[mx.array, mx.array, mx.array] | None:
+        """Queries (spans, batch, heads, 1, dim), keys and values of one new token, by one kernel.
+
+        None where that does not run: see `rotate`.
+        """
+        if context.turns is None or "qkv_proj" not in self or not wanted("rotate_heads"):
+            return None
+        if type(self.qkv_proj) not in (nn.Linear, nn.QuantizedLinear):
+            return None
+        heads = Heads(self.n_heads, self.n_kv_heads, self.head_dim)
+        products = product_without_bias(self.qkv_proj, x)
+        return rotate_heads(products, self.qkv_proj.bias, *context.turns, heads, not without_bias)
 
     def project(self, x: mx.array) -> mx.array:
         """Queries, keys and values of all heads side by side: (batch, time, heads x head_dim)."""
         if "qkv_proj" in self:
-            return self.qkv_proj(x)
+            return product(self.qkv_proj, x)
         return mx.concatenate([self.q_proj(x), self.k_proj(x), self.v_proj(x)], axis=-1)
 
     def rotate(
@@ -122,8 +152,9 @@ class MLP(nn.Module):
         self.up_proj = nn.Linear(hidden_size, intermediate_size, bias=False)
         self.down_proj = nn.Linear(intermediate_size, hidden_size, bias=False)
 
-    def __call__(self, x: mx.array) -> mx.array:
-        return self.down_proj(swiglu(self.gate_proj(x), self.up_proj(x)))
+    def __call__(self, x: mx.array, residual: mx.array | None = None) -> mx.array:
+        """States to the same shape, plus `residual` if given."""
+        return product(self.down_proj, gated(self.gate_proj, self.up_proj, x), residual)
 
 
 class DecoderLayer(nn.Module):
@@ -141,8 +172,8 @@ class DecoderLayer(nn.Module):
     ) -> mx.array:
         """States (batch, time, hidden) to the same; `in_parts` bounds the memory of many tokens."""
         part = finish if in_parts else lambda x: x
-        x = part(x + self.self_attn(self.input_layernorm(x), context, cache))
-        return part(x + self.mlp(self.post_attention_layernorm(x)))
+        x = part(self.self_attn(self.input_layernorm(x), context, cache, residual=x))
+        return part(self.mlp(self.post_attention_layernorm(x), residual=x))
 
 
 class Qwen2Model(nn.Module):
@@ -201,8 +232,10 @@ class Model(nn.Module):
     ) -> mx.array:
         """Logits (batch, time, vocab) for token ids (batch, time)."""
         states = self.model(inputs, cache, input_embeddings)
-        head = self.model.embed_tokens.as_linear if self.args.tie_word_embeddings else self.lm_head
-        logits = head(states)
+        if self.args.tie_word_embeddings:
+            logits = self.model.embed_tokens.as_linear(states)
+        else:
+            logits = product(self.lm_head, states)
         return logits if self._forbidden is None else logits + self._forbidden.astype(logits.dtype)
 
     @property

@@ -19,6 +19,8 @@ _mlx_lm.install()
 
 from mlx_lm.models.switch_layers import SwitchGLU  # noqa: E402
 
+from qwen2_mlx.models.products import expert_outputs  # noqa: E402
+
 _EXPERT_PARTS = ("gate_proj", "up_proj", "down_proj")
 _TENSOR_KINDS = ("weight", "scales", "biases")
 
@@ -36,12 +38,15 @@ class SparseMoeBlock(nn.Module):
         self.shared_expert = qwen2.MLP(hidden, moe.shared_expert_intermediate_size)
         self.shared_expert_gate = nn.Linear(hidden, 1, bias=False)
 
-    def __call__(self, x: mx.array) -> mx.array:
+    def __call__(self, x: mx.array, residual: mx.array | None = None) -> mx.array:
+        """States to the same shape, plus `residual` if given."""
         chosen, shares = self.route(x)
+        outputs = expert_outputs(self.switch_mlp, x, chosen)
         # A product rather than a weighted sum: no array of all experts' weighted outputs.
-        routed = (shares[..., None, :].astype(x.dtype) @ self.switch_mlp(x, chosen)).squeeze(-2)
+        routed = (shares[..., None, :].astype(x.dtype) @ outputs).squeeze(-2)
         shared_share = mx.sigmoid(self.shared_expert_gate(x).astype(mx.float32)).astype(x.dtype)
-        return routed + shared_share * self.shared_expert(x)
+        mixed = routed + shared_share * self.shared_expert(x)
+        return mixed if residual is None else residual + mixed
 
     def route(self, x: mx.array) -> tuple[mx.array, mx.array]:
         """The chosen experts and their shares, each (batch, time, top_k).

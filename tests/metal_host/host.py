@@ -14,6 +14,10 @@ from .trace import Trace, trace
 from .translate import generated_unit
 
 
+#: MLX's own, also while a host stands in its place.
+_METAL_KERNEL = mx.fast.metal_kernel
+
+
 @dataclass(frozen=True)
 class Launched:
     """One launch that was done. Sizes are in threads."""
@@ -50,7 +54,7 @@ class MetalHost:
         compile_options: Mapping[str, str] | None = None,
     ) -> "HostKernel":
         """What `mx.fast.metal_kernel` does, on the CPU. `compile_options` change nothing here."""
-        real = mx.fast.metal_kernel(
+        real = _METAL_KERNEL(
             name=name,
             input_names=input_names,
             output_names=output_names,

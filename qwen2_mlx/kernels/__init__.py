@@ -1,0 +1,1 @@
+"""Metal kernels for what MLX lacks; one file each, with its launch rule and what it falls back to."""
