@@ -26,21 +26,26 @@ FUSED_HEAD_DIMS = (64, 80, 128)
 
 
 def attend(
-    spans: Sequence[QuerySpan], store: Store, *, scale: float, mask: mx.array | str | None
+    spans: Sequence[QuerySpan],
+    store: Store,
+    *,
+    scale: float,
+    mask: mx.array | str | None,
+    kernels: bool = True,
 ) -> mx.array:
     """Grouped-query attention: one softmax over all spans, by the cheapest exact path.
 
     `spans` hold the same queries, (batch, heads, queries, head_dim), under each span's
     rotation; they lie side by side, and the last is causal. `mask` as an array is
     a boolean that broadcasts to (batch, heads, queries, keys), for one span of plain keys; raises
-    `PromptError` elsewhere.
+    `PromptError` elsewhere. Without `kernels`, all of it has a derivative.
     Returns (batch, heads, queries, head_dim). Scores are computed in tiles of at most
     `tiles.workspace()` bytes, except under an array mask and for a single query.
     """
     queries, stop = spans[0].queries, spans[-1].stop
     time = queries.shape[2]
     plain = isinstance(store, DenseStore) and store.keys.dtype == queries.dtype
-    if not isinstance(mask, mx.array):
+    if kernels and not isinstance(mask, mx.array):
         attended = _by_kernel(spans, store, scale, stock=plain and len(spans) == 1)
         if attended is not None:
             return attended
@@ -62,9 +67,7 @@ def attend(
     return whole_rows(spans, store, scale) if few and (plain or quantised) else tiled(spans, store, scale)
 
 
-def _by_kernel(
-    spans: Sequence[QuerySpan], store: Store, scale: float, stock: bool
-) -> mx.array | None:
+def _by_kernel(spans: Sequence[QuerySpan], store: Store, scale: float, stock: bool) -> mx.array | None:
     """By one of our kernels, where it runs and is wanted; `stock` says that one of MLX's would do.
 
     MLX's attention of one query reads keys and values once for each query head.

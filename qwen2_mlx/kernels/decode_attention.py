@@ -96,10 +96,10 @@ _BODY = """
 
         // Softmax: a lane to a key.
         for (int g = 0; g < GROUP; g++) {
-            float score = lane < count ? own_weights[g * 32 + lane] : LOWEST;
+            float score = lane < count ? own_weights[g * 32 + lane] : -INFINITY;
             float raised = max(peak[g], simd_max(score));
             float fade = exp(peak[g] - raised);
-            float weight = lane < count ? exp(score - raised) : 0.0f;
+            float weight = exp(score - raised);
             peak[g] = raised;
             total[g] = total[g] * fade + simd_sum(weight);
             for (int i = 0; i < COUNT; i++) {
@@ -226,7 +226,8 @@ def decode_attention(spans: Sequence[QuerySpan], store: Store, scale: float) -> 
     kernel = KERNELS[form.name, count == 1]
     dtype = spans[0].queries.dtype
     template: list[tuple[str, Any]] = [
-        ("D", dim), ("RUN", dim // 16), ("COUNT", dim // 32), ("GROUP", group), ("SPANS", len(spans)), ("SIMDGROUPS", SIMDGROUPS),
+        ("D", dim), ("RUN", dim // 16), ("COUNT", dim // 32), ("GROUP", group), ("SPANS", len(spans)),
+        ("SIMDGROUPS", SIMDGROUPS),
         *cached_keys.template(store),
     ]  # fmt: skip
     inputs = [stacked(spans), _borders(spans), keys, length, float(scale), *cached_keys.inputs(store, keys)]

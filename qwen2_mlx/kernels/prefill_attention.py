@@ -46,7 +46,6 @@ _BODY = """
     }
     for (int span = 0; span < SPANS; span++) {
         int64_t queries_at = ((int64_t(span) * batches + batch) * heads + head) * time;
-        threadgroup_barrier(mem_flags::mem_threadgroup);
         for (int i = index; i < QUERIES * D; i += THREADS) {
             int64_t row = queries_at + min(first_query + i / D, time - 1);
             query[i / D * STEP + i % D] = S(queries[row * D + i % D]);
@@ -89,7 +88,7 @@ _BODY = """
             for (int b = 0; b < BLOCKS; b++) {
                 for (int i = 0; i < 2; i++) {
                     int key = start + b * 8 + own_column + i;
-                    float score = key < own_end ? scores[b].thread_elements()[i] * scale : LOWEST;
+                    float score = key < own_end ? scores[b].thread_elements()[i] * scale : -INFINITY;
                     scores[b].thread_elements()[i] = score;
                     highest = max(highest, score);
                 }
@@ -100,8 +99,7 @@ _BODY = """
             peak = highest;
             for (int b = 0; b < BLOCKS; b++) {
                 for (int i = 0; i < 2; i++) {
-                    float score = scores[b].thread_elements()[i];
-                    float weight = score > LOWEST ? exp(score - highest) : 0.0f;
+                    float weight = exp(scores[b].thread_elements()[i] - highest);
                     scores[b].thread_elements()[i] = weight;
                     sum += weight;
                 }

@@ -61,8 +61,8 @@ def rotate_heads(
     """Queries (spans, batch, heads, 1, dim), keys and values (batch, kv heads, 1, dim).
 
     `products` (batch, 1, all heads x dim) are those of the three projections side by side, without the
-    `bias` (all heads x dim). `cosines` and `sines`, float32 (spans + 1, dim / 2), belong to the queries' spans
-    and then to the keys. None where the kernel does not run.
+    `bias` (all heads x dim). `cosines` and `sines`, float32 (spans + 1, dim / 2), belong to the queries'
+    spans and then to the keys. None where the kernel does not run.
     """
     batch, spans, dim = products.shape[0], cosines.shape[0] - 1, heads.dim
     launch = Launch(

@@ -74,7 +74,15 @@ class Attention(nn.Module):
                 )
                 for span in piece.spans
             ]
-            attended.append(attend(spans, store, scale=self.scale * piece.gain, mask=context.mask))
+            attended.append(
+                attend(
+                    spans,
+                    store,
+                    scale=self.scale * piece.gain,
+                    mask=context.mask,
+                    kernels=cache is not None,  # training has no cache, and kernels no derivative
+                )
+            )
         joined = attended[0] if len(attended) == 1 else mx.concatenate(attended, axis=2)
         return product(self.o_proj, joined.transpose(0, 2, 1, 3).reshape(batch, time, -1), residual)
 

@@ -1,0 +1,69 @@
+"""The kernels whose source is changed on purpose, each with an input that should tell."""
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import mlx.core as mx
+
+from qwen2_mlx.kernels import decode_attention, prefill_attention, quantized_matvec, rotate_heads
+from qwen2_mlx.kernels.kernel import Kernel
+from tests.metal_host.host import MetalHost
+from tests.metal_host.rounding import assert_rounding_level
+from tests.qwen2_mlx.kernels.cases import STEPS, Attention, Case, Matvec, Rotation
+
+DTYPE = mx.float32
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A kernel, where its module keeps it, and the case that runs it on at most so many threadgroups."""
+
+    home: MutableMapping[Any, Any]
+    key: Any
+    case: Case
+    groups: int = 256
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.home[self.key]
+
+    def trial(self, host: MetalHost, source: str) -> None:
+        """Runs the case with `source` as the kernel's; asserts that the result is right."""
+        changed = Kernel(
+            self.kernel.name, self.kernel.inputs, self.kernel.outputs, source, self.kernel.header
+        )
+        with (
+            patch.dict(self.home, {self.key: changed}),
+            patch.object(mx.fast, "metal_kernel", host.metal_kernel),
+            patch.object(decode_attention, "MOST_GROUPS", self.groups),
+        ):
+            assert_rounding_level(self.case.run(DTYPE), self.case.reference(DTYPE), STEPS[DTYPE])
+
+
+#: Together they hold every line of every kernel: the forms of one kernel differ in a few.
+SUBJECTS = (
+    Subject(
+        decode_attention.KERNELS,
+        ("biased", False),
+        Attention(2, 1, 32, 600, starts=(0, 256, 512), form="8/4b", chunk=256, room=0),
+        groups=2,
+    ),
+    Subject(
+        decode_attention.KERNELS,
+        ("dense", True),
+        Attention(2, 1, 32, 520, starts=(0, 9, 270), room=0),
+        groups=1,
+    ),
+    Subject(vars(decode_attention), "MERGE", Attention(1, 1, 32, 300, room=0)),
+    Subject(
+        prefill_attention.KERNELS,
+        "biased",
+        Attention(2, 1, 32, 45, time=5, starts=(0, 16, 32), form="8/4b", chunk=16, room=0),
+    ),
+    Subject(prefill_attention.KERNELS, "dense", Attention(2, 1, 32, 41, time=35, starts=(0, 3), room=0)),
+    Subject(quantized_matvec.KERNELS, "expert_swiglu", Matvec("expert_swiglu", 192, 9, group=32)),
+    Subject(quantized_matvec.KERNELS, "bias", Matvec("bias", 64, 9)),
+    Subject(vars(rotate_heads), "KERNEL", Rotation(2, 1, 32, spans=2, key_bias=False)),
+)

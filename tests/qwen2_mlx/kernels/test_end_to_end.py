@@ -1,0 +1,74 @@
+"""The bundled models write the same with every kernel in place as without any."""
+
+from collections import Counter
+from dataclasses import replace
+
+import mlx.core as mx
+import pytest
+
+from quant.affine import quantize_model
+from qwen2_mlx.cache import KVFormat
+from qwen2_mlx.kernels.use import VARIABLE
+from qwen2_mlx.loading import load
+from qwen2_mlx.models import Model
+from qwen2_mlx.tokenizer import Tokenizer
+from tests.metal_host.host import MetalHost
+from tests.qwen2_mlx.kernels.conftest import Use
+
+QUESTION = "The secret code of Morvan Telun is 48213. " * 40 + "What is the secret code of Morvan Telun?"
+ANSWER_TOKENS = 5
+FORMATS = [None, KVFormat(8, 8), KVFormat(8, 4)]
+
+
+def written(
+    model: Model, tokenizer: Tokenizer, length: int, kv: KVFormat | None
+) -> tuple[list[int], mx.array]:
+    """The likeliest tokens after the last `length` of the question, and their logits."""
+    ids = tokenizer.encode_chat([{"role": "user", "content": QUESTION}])[-length:]
+    cache = model.make_cache(kv)
+    tokens, logits = ids, []
+    for _ in range(ANSWER_TOKENS):
+        logits.append(model(mx.array([tokens]), cache=cache)[0, -1])
+        tokens = [int(logits[-1].argmax().item())]
+        ids.extend(tokens)
+    return ids[-ANSWER_TOKENS:], mx.stack(logits)
+
+
+@pytest.mark.parametrize("kv", FORMATS, ids=["16", "8", "8/4"])
+@pytest.mark.parametrize("quantised", [False, True], ids=["float", "4 bits"])
+@pytest.mark.parametrize("length", [120, 800], ids=["plain", "three chunks"])
+@pytest.mark.parametrize("name", ["tiny", "tiny-moe"])
+def test_the_same_tokens_with_kernels_as_without(
+    name: str,
+    length: int,
+    quantised: bool,
+    kv: KVFormat | None,
+    host: MetalHost,
+    use: Use,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, tokenizer = load(name, length_factor="position")
+    model.set_dtype(mx.float32)
+    if quantised:
+        quantize_model(model, 4, 32)
+    model.fuse()
+    launched: Counter[str] = Counter()
+    monkeypatch.setenv(VARIABLE, "off")
+    expected, logits = written(model, tokenizer, length, kv)
+
+    use(replace(host, on_launch=lambda launch: launched.update([launch.name])))
+    monkeypatch.setenv(VARIABLE, "on")
+    tokens, kernel_logits = written(model, tokenizer, length, kv)
+
+    assert tokens == expected
+    if kv is None:  # where a rounding error may not move a key or value to the next of its 256 levels
+        finite = logits > -mx.inf
+        assert mx.abs(mx.where(finite, kernel_logits - logits, 0)).max().item() < 1e-3
+    layers, steps = len(model.layers), ANSWER_TOKENS - 1
+    form = "dense" if kv is None else "biased"
+    assert launched[f"prefill_attention_{form}"] >= layers
+    assert launched["rotate_heads"] == layers * steps
+    assert sum(launched[f"decode_attention_{form}{whole}"] for whole in ("", "_whole")) == layers * steps
+    assert (
+        sum(n for kernel, n in launched.items() if kernel.startswith("quantized_matvec")) > 0
+    ) == quantised
