@@ -102,6 +102,7 @@ def _stock_experts(token: Token) -> list[Work]:
     return [
         token.matrix("router", hidden, moe.num_experts),
         token.elementwise("softmax, choice", moe.num_experts, 4),
+        token.elementwise("experts' indices", chosen, 3, arrays=1),
         token.matrix("experts' gate, up", hidden, wide, matrices=2 * chosen, launches=2),
         token.elementwise("experts' SwiGLU", chosen * wide),
         token.matrix("experts' down", wide, hidden, matrices=chosen),
@@ -152,6 +153,7 @@ def _our_experts(token: Token) -> list[Work]:
         token.matrix("router", hidden, moe.num_experts, launches=2),
         token.elementwise("softmax, choice", moe.num_experts, 5),
         token.matrix("experts' gate, up, SwiGLU", hidden, wide, matrices=2 * chosen),
+        token.elementwise("experts' indices", chosen, arrays=1),
         token.matrix("experts' down", wide, hidden, matrices=chosen),
         token.elementwise("experts' sum", chosen * hidden),
         token.matrix("shared gate, up, SwiGLU", hidden, shared, matrices=2),
