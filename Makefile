@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help demo chat test test-slow check clean
+.PHONY: help demo chat test test-slow test-metal check clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ test: $(DEV)  ## run the tests
 
 test-slow: $(DEV)  ## run the tests that take minutes
 	@$(PYTHON) -m pytest -m slow
+
+test-metal: $(DEV)  ## run the kernels on this Mac's GPU
+	@$(PYTHON) -m pytest -m metal
 
 check: $(DEV)  ## lint and type-check
 	@status=0; \

@@ -27,6 +27,7 @@ class Attention:
 
     `form` is "dense", or the bits of keys and values ("8", "8/4"), with a "b" where the keys lack their bias.
     `chunk` is the length of a chunk, 0 for none: what the biased keys' positions wrap around at.
+    `bias` is the size of the bias; a large one leaves weight to a few keys only.
     """
 
     heads: int
@@ -39,6 +40,7 @@ class Attention:
     batch: int = 1
     chunk: int = 0
     room: int = 3
+    bias: float = 4.0
 
     def __str__(self) -> str:
         shape = f"{self.heads}/{self.kv_heads}x{self.dim}"
@@ -58,7 +60,7 @@ class Attention:
         keys, values = random(*held), random(*held)
         if self.form == "dense":
             return spans, DenseStore(keys[:, :, : self.keys], values[:, :, : self.keys])
-        bias = KeyBias(4 * random(self.kv_heads, self.dim), Rope(ROPE, self.dim), self._dual_chunk)
+        bias = KeyBias(self.bias * random(self.kv_heads, self.dim), Rope(ROPE, self.dim), self._dual_chunk)
         return spans, QuantizedStore(
             _quantized(keys, 8),
             _quantized(values, 4 if "4" in self.form else 8),

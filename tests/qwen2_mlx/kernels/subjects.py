@@ -10,6 +10,8 @@ import mlx.core as mx
 from qwen2_mlx.kernels import decode_attention, prefill_attention, quantized_matvec, rotate_heads
 from qwen2_mlx.kernels.kernel import Kernel
 from tests.metal_host.host import MetalHost
+from tests.metal_host.mutate import Mutant, with_loose_bounds, without_barriers
+from tests.metal_host.mutation import hosts, survivors
 from tests.metal_host.rounding import assert_rounding_level
 from tests.qwen2_mlx.kernels.cases import STEPS, Attention, Case, Matvec, Rotation
 
@@ -41,13 +43,18 @@ class Subject:
         ):
             assert_rounding_level(self.case.run(DTYPE), self.case.reference(DTYPE), STEPS[DTYPE])
 
+    def mutants(self) -> list[Mutant]:
+        """Its source with one mistake each."""
+        source = self.kernel.source
+        return [*without_barriers(source), *with_loose_bounds(source)]
+
 
 #: Together they hold every line of every kernel: the forms of one kernel differ in a few.
 SUBJECTS = (
     Subject(
         decode_attention.KERNELS,
         ("biased", False),
-        Attention(2, 1, 32, 600, starts=(0, 256, 512), form="8/4b", chunk=256, room=0),
+        Attention(2, 1, 32, 600, starts=(0, 256, 512), form="8/4b", chunk=256, room=0, bias=0.5),
         groups=2,
     ),
     Subject(
@@ -60,10 +67,18 @@ SUBJECTS = (
     Subject(
         prefill_attention.KERNELS,
         "biased",
-        Attention(2, 1, 32, 45, time=5, starts=(0, 16, 32), form="8/4b", chunk=16, room=0),
+        Attention(2, 1, 32, 45, time=5, starts=(0, 16, 32), form="8/4b", chunk=16, room=0, bias=0.5),
     ),
     Subject(prefill_attention.KERNELS, "dense", Attention(2, 1, 32, 41, time=35, starts=(0, 3), room=0)),
     Subject(quantized_matvec.KERNELS, "expert_swiglu", Matvec("expert_swiglu", 192, 9, group=32)),
     Subject(quantized_matvec.KERNELS, "bias", Matvec("bias", 64, 9)),
     Subject(vars(rotate_heads), "KERNEL", Rotation(2, 1, 32, spans=2, key_bias=False)),
 )
+
+
+def unnoticed(host: MetalHost, subject: int, mutant: int) -> str | None:
+    """The mutant's description if no way of running notices it; a function of a process of its own."""
+    mx.disable_compile()
+    chosen = SUBJECTS[subject].mutants()[mutant]
+    left = survivors(SUBJECTS[subject].trial, [chosen], hosts(host))
+    return left[0].description if left else None

@@ -16,8 +16,20 @@ from tests.metal_host.host import MetalHost
 from tests.qwen2_mlx.kernels.conftest import Use
 
 QUESTION = "The secret code of Morvan Telun is 48213. " * 40 + "What is the secret code of Morvan Telun?"
-ANSWER_TOKENS = 5
-FORMATS = [None, KVFormat(8, 8), KVFormat(8, 4)]
+ANSWER_TOKENS = 4
+
+#: Prompt tokens: within one chunk, and in the third.
+PLAIN, CHUNKED = 120, 700
+
+#: Length of the prompt, whether weights are quantised, and the cache.
+WAYS = [
+    (PLAIN, False, None),
+    (PLAIN, True, KVFormat(8, 8)),
+    (CHUNKED, False, None),
+    (CHUNKED, False, KVFormat(8, 8)),
+    (CHUNKED, True, None),
+    (CHUNKED, True, KVFormat(8, 4)),
+]
 
 
 def written(
@@ -34,9 +46,7 @@ def written(
     return ids[-ANSWER_TOKENS:], mx.stack(logits)
 
 
-@pytest.mark.parametrize("kv", FORMATS, ids=["16", "8", "8/4"])
-@pytest.mark.parametrize("quantised", [False, True], ids=["float", "4 bits"])
-@pytest.mark.parametrize("length", [120, 800], ids=["plain", "three chunks"])
+@pytest.mark.parametrize(("length", "quantised", "kv"), WAYS, ids=str)
 @pytest.mark.parametrize("name", ["tiny", "tiny-moe"])
 def test_the_same_tokens_with_kernels_as_without(
     name: str,
