@@ -6,6 +6,7 @@ import mlx.core as mx
 
 from qwen2_mlx.attention import tiles
 from qwen2_mlx.attention.order import after
+from qwen2_mlx.attention.sparse import Sparse, attend_chosen, choose
 from qwen2_mlx.attention.stores import DenseStore, Store
 from qwen2_mlx.attention.tiles import QuerySpan, tiled, whole_rows
 from qwen2_mlx.errors import PromptError
@@ -32,6 +33,7 @@ def attend(
     scale: float,
     mask: mx.array | str | None,
     kernels: bool = True,
+    sparse: Sparse | None = None,
 ) -> mx.array:
     """Grouped-query attention: one softmax over all spans, by the cheapest exact path.
 
@@ -39,12 +41,15 @@ def attend(
     rotation; they lie side by side, and the last is causal. `mask` as an array is
     a boolean that broadcasts to (batch, heads, queries, keys), for one span of plain keys; raises
     `PromptError` elsewhere. Without `kernels`, all of it has a derivative.
+    With `sparse`, a long prompt attends to the tiles that matter alone.
     Returns (batch, heads, queries, head_dim). Scores are computed in tiles of at most
     `tiles.workspace()` bytes, except under an array mask and for a single query.
     """
     queries, stop = spans[0].queries, spans[-1].stop
     time = queries.shape[2]
     plain = isinstance(store, DenseStore) and store.keys.dtype == queries.dtype
+    if sparse and not isinstance(mask, mx.array) and sparse.applies(spans):
+        return _sparsely(spans, store, scale, sparse)
     if kernels and not isinstance(mask, mx.array):
         attended = _by_kernel(spans, store, scale, stock=plain and len(spans) == 1)
         if attended is not None:
@@ -65,6 +70,14 @@ def attend(
     quantised = not isinstance(store, DenseStore)
     few = time == 1 or (time <= FEW_QUERIES and _score_bytes(queries, stop) <= tiles.workspace())
     return whole_rows(spans, store, scale) if few and (plain or quantised) else tiled(spans, store, scale)
+
+
+def _sparsely(spans: Sequence[QuerySpan], store: Store, scale: float, sparse: Sparse) -> mx.array:
+    choice = choose(spans, store, scale, sparse.keep)
+    attended = None
+    if prefill_attention.supports(spans, store) and wanted("prefill_attention"):
+        attended = prefill_attention.prefill_attention(spans, store, scale, choice)
+    return attend_chosen(spans, store, scale, choice) if attended is None else attended
 
 
 def _by_kernel(spans: Sequence[QuerySpan], store: Store, scale: float, stock: bool) -> mx.array | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from qwen2_mlx.attention.positions import key_positions, logit_gain, pieces
 from qwen2_mlx.attention.rope import Rope, Rotation
+from qwen2_mlx.attention.sparse import Sparse
 from qwen2_mlx.config import DualChunkConfig
 from qwen2_mlx.errors import PromptError
 from qwen2_mlx.kernels.use import wanted
@@ -37,13 +38,14 @@ class AttentionContext:
     """Built once a pass and handed to every layer.
 
     `turns`, for a pass of one token, are the cosines and sines, float32 (spans + 1, head_dim / 2), under
-    which its queries see each span, and its key is kept.
+    which its queries see each span, and its key is kept. `sparse` is how long prompts are attended to.
     """
 
     mask: mx.array | str | None
     rotate_keys: Rotation
     pieces: tuple[RotatedPiece, ...]
     turns: tuple[mx.array, mx.array] | None = None
+    sparse: Sparse | None = None
 
 
 def attention_context(
@@ -53,6 +55,7 @@ def attention_context(
     offset: int | mx.array,
     prompt_length: int,
     mask: mx.array | str | None,
+    sparse: Sparse | None = None,
 ) -> AttentionContext:
     """The context of `time` new tokens after `offset` cached ones.
 
@@ -88,7 +91,7 @@ def attention_context(
         spans = next(pieces(offset, 1, dual_chunk)).spans
         seen_from = [int(span.positions[0]) for span in spans]
         turns = rope.turns([*seen_from, int(key_positions(offset, 1, dual_chunk)[0])])
-    return AttentionContext(mask, rotate_keys, tuple(rotated), turns)
+    return AttentionContext(mask, rotate_keys, tuple(rotated), turns, sparse)
 
 
 def prompt_length(cache: Any, time: int) -> int:

@@ -54,9 +54,9 @@ def workspace() -> int:
 def whole_rows(spans: Sequence[QuerySpan], store: Store, scale: float) -> mx.array:
     """Attention with all scores of the queries at once; the last span is causal."""
     queries = spans[0].queries
-    parts = [store.scores(_rows(span.queries, store) * scale, span.start, span.stop) for span in spans]
+    parts = [store.scores(rows_of(span.queries, store) * scale, span.start, span.stop) for span in spans]
     if queries.shape[2] > 1:
-        parts[-1] = _mask_future(parts[-1], queries.shape[2])
+        parts[-1] = mask_future(parts[-1], queries.shape[2])
     weights = mx.softmax(
         mx.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0], axis=-1, precise=True
     )
@@ -89,7 +89,7 @@ def _block(spans: Sequence[QuerySpan], store: Store, scale: float, hidden: int) 
     state: tuple[mx.array, mx.array, mx.array] | None = None
     for span in spans:
         last = span is spans[-1]
-        rows = _rows(span.queries.astype(mx.float32) * scale, store)
+        rows = rows_of(span.queries.astype(mx.float32) * scale, store)
         seen_by_all = span.stop - hidden - count + 1 if last else span.stop
         for start, stop in _tiles(span.start, span.stop - hidden if last else span.stop):
             rows = after(rows, state or ())
@@ -114,12 +114,13 @@ def _tiles(start: int, stop: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + TILE_KEYS, stop)
 
 
-def _rows(queries: mx.array, store: Store) -> mx.array:
+def rows_of(queries: mx.array, store: Store) -> mx.array:
+    """(batch, heads, queries, head_dim) with the queries of a key-value head side by side."""
     batch, heads, time, head_dim = queries.shape
     return queries.reshape(batch, store.heads, heads // store.heads * time, head_dim)
 
 
-def _mask_future(scores: mx.array, count: int) -> mx.array:
+def mask_future(scores: mx.array, count: int) -> mx.array:
     """Masks the causal span of `count` queries that are its last keys."""
     return _mask_from(scores, count, scores.shape[-1] - count + 1)
 

@@ -13,14 +13,16 @@ token adds; others keep the 16 bits they have.
 from collections.abc import Sequence
 
 import mlx.core as mx
+import numpy as np
 
+from qwen2_mlx.attention.sparse import BLOCK, TILE, Choice
 from qwen2_mlx.attention.stores import Store
 from qwen2_mlx.attention.tiles import QuerySpan, stacked
 from qwen2_mlx.kernels import cached_keys
 from qwen2_mlx.kernels.kernel import Kernel, Launch, Parameter
 
-#: Queries of a threadgroup: eight for each simdgroup.
-QUERIES, SIMDGROUPS = 32, 4
+#: Queries of a threadgroup, who share a choice of tiles: eight for each simdgroup.
+QUERIES, SIMDGROUPS = BLOCK, BLOCK // 8
 
 _BODY = """
     constexpr int THREADS = SIMDGROUPS * 32;
@@ -53,7 +55,7 @@ _BODY = """
         // The last span is causal: query i sees the keys before `stop` but the last `time - 1 - i`.
         int stop = stops[span + 1], seen = span == SPANS - 1 ? stop - time + 1 : stop;
         int own_end = min(stop, seen + own_query), end = min(stop, seen + first_query + QUERIES - 1);
-        for (int start = stops[span]; start < end; start += TILE) {
+        //TILES
             threadgroup_barrier(mem_flags::mem_threadgroup);
             for (int i = index; i < TILE * PIECES; i += THREADS) {
                 int key = min(start + i / PIECES, stop - 1), begin = i % PIECES * RUN;
@@ -142,18 +144,31 @@ _BODY = """
     }
 """
 
+# All tiles of the span, or those that are listed for this head and these queries.
+_ALL_TILES = "for (int start = stops[span]; start < end; start += TILE) {"
+_LISTED_TILES = """int block = head * threadgroups_per_grid.x + threadgroup_position_in_grid.x;
+        int list = block * SPANS + span;
+        for (int n = lists[list] * PARTS; n < lists[list + 1] * PARTS; n++) {
+            int start = tiles[n / PARTS] + n % PARTS * TILE;
+"""
+
 _INPUTS = ("queries", "stops", "time", "scale")
 
 _HEADER = """
 #define LOWEST -3.0e38f
 """
 
-#: By how keys and values are held.
+
+def _kernel(form: cached_keys.Form, listed: bool) -> Kernel:
+    body = form.filled_into(_BODY).replace("//TILES", _LISTED_TILES if listed else _ALL_TILES)
+    lists = ("tiles", "lists") if listed else ()
+    name = f"prefill_attention_{form.name}" + ("_listed" if listed else "")
+    return Kernel(name, (*_INPUTS, *lists, *form.inputs), ("out",), body, _HEADER)
+
+
+#: By how keys and values are held, and whether tiles are listed.
 KERNELS = {
-    form.name: Kernel(
-        f"prefill_attention_{form.name}", (*_INPUTS, *form.inputs), ("out",), form.filled_into(_BODY), _HEADER
-    )
-    for form in cached_keys.FORMS
+    (form.name, listed): _kernel(form, listed) for form in cached_keys.FORMS for listed in (False, True)
 }
 
 
@@ -162,11 +177,13 @@ def supports(spans: Sequence[QuerySpan], store: Store) -> bool:
     return len(spans) <= 3 and cached_keys.supports(store)
 
 
-def prefill_attention(spans: Sequence[QuerySpan], store: Store, scale: float) -> mx.array | None:
+def prefill_attention(
+    spans: Sequence[QuerySpan], store: Store, scale: float, choice: Choice | None = None
+) -> mx.array | None:
     """Attention of many queries: (batch, heads, queries, head_dim), in the type of the queries.
 
-    `spans` and `store` as in `attend`, and as `supports` wants them; the last span is causal. None where the
-    kernel does not run.
+    `spans` and `store` as in `attend`, and as `supports` wants them; the last span is causal. With a
+    `choice`, of a single prompt, over its tiles alone. None where the kernel does not run.
     """
     batch, heads, time, dim = spans[0].queries.shape
     dtype, form = spans[0].queries.dtype, cached_keys.form_of(store)
@@ -177,14 +194,32 @@ def prefill_attention(spans: Sequence[QuerySpan], store: Store, scale: float) ->
         ("TILE", 16 if exact else 32), ("S", mx.float32 if exact else dtype), ("T", dtype),
         *cached_keys.template(store),
     ]  # fmt: skip
+    lists: list[mx.array] = []
+    if choice:
+        template.append(("PARTS", TILE // (16 if exact else 32)))
+        lists = _lists(choice, spans)
     stops = mx.array([spans[0].start, *(span.stop for span in spans)], mx.int32)
     launch = Launch(
-        [stacked(spans), stops, time, float(scale), *cached_keys.inputs(store, spans[-1].stop)],
+        [stacked(spans), stops, time, float(scale), *lists, *cached_keys.inputs(store, spans[-1].stop)],
         template,
         (-(-time // QUERIES) * SIMDGROUPS * 32, heads, batch),
         (SIMDGROUPS * 32, 1, 1),
         [(batch, heads, time, dim)],
         [dtype],
     )
-    outputs = KERNELS[form.name](launch)
+    outputs = KERNELS[form.name, choice is not None](launch)
     return outputs and outputs[0]
+
+
+def _lists(choice: Choice, spans: Sequence[QuerySpan]) -> list[mx.array]:
+    """First keys of the chosen tiles, and where those of each head, block and span begin among them."""
+    heads, blocks, _ = choice.tiles[0].shape
+    counts = np.stack([tiles.sum(axis=2) for tiles in choice.tiles], axis=2)
+    starts = [
+        span.start + TILE * np.flatnonzero(tiles[head, block])
+        for head in range(heads)
+        for block in range(blocks)
+        for span, tiles in zip(spans, choice.tiles, strict=True)
+    ]
+    lists = np.concatenate([[0], np.cumsum(counts.ravel())])
+    return [mx.array(np.concatenate(starts).astype(np.int32)), mx.array(lists.astype(np.int32))]

@@ -17,6 +17,7 @@ from qwen2_mlx.attention.context import AttentionContext, attention_context, pro
 from qwen2_mlx.attention.key_bias import KeyBias
 from qwen2_mlx.attention.order import after
 from qwen2_mlx.attention.rope import Rope, attention_temperature
+from qwen2_mlx.attention.sparse import Sparse
 from qwen2_mlx.attention.tiles import QuerySpan
 from qwen2_mlx.cache import KVCache, KVFormat, QuantizedKVCache
 from qwen2_mlx.cache.remember import remember
@@ -81,6 +82,7 @@ class Attention(nn.Module):
                     scale=self.scale * piece.gain,
                     mask=context.mask,
                     kernels=cache is not None,  # training has no cache, and kernels no derivative
+                    sparse=context.sparse,
                 )
             )
         joined = attended[0] if len(attended) == 1 else mx.concatenate(attended, axis=2)
@@ -196,6 +198,7 @@ class Qwen2Model(nn.Module):
         self.norm = nn.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.rope = Rope(config.rope, config.head_dim)
         self.dual_chunk = config.dual_chunk
+        self.sparse: Sparse | None = None
 
     @staticmethod
     def make_mlp(config: ModelConfig, layer: int) -> nn.Module:
@@ -217,7 +220,8 @@ class Qwen2Model(nn.Module):
         """What the layers share in a pass over `time` new tokens."""
         mask = cache.make_mask(time, return_array=False, window_size=None) if cache is not None else None
         offset = 0 if cache is None else cache.offset
-        return attention_context(self.rope, self.dual_chunk, time, offset, prompt_length(cache, time), mask)
+        length, sparse = prompt_length(cache, time), self.sparse if cache is not None else None
+        return attention_context(self.rope, self.dual_chunk, time, offset, length, mask, sparse)
 
 
 class Model(nn.Module):

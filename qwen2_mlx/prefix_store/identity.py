@@ -21,6 +21,7 @@ from mlx.utils import tree_flatten
 
 from qwen2_mlx import __version__
 from qwen2_mlx.cache import KVFormat
+from qwen2_mlx.kernels.use import VARIABLE as KERNELS
 from qwen2_mlx.models import Model
 from qwen2_mlx.prefix_store.key import COMPUTED
 from qwen2_mlx.prefix_store.tensors import raw_bytes
@@ -42,6 +43,8 @@ def computation(model: Model, kv: KVFormat | None, prefill_step: int) -> dict[st
         "config": _as_json(dataclasses.asdict(model.args)),  # dual chunks and their policy too
         "rope": model.args.rope_mode,
         "kv": str(kv) if kv else "as computed",
+        "kernels": os.environ.get(KERNELS, ""),
+        "sparse": str(model.model.sparse),
         "prefill_step": str(prefill_step),  # another split adds up in another order
     }
     return {f"{COMPUTED}{name}": value for name, value in facts.items()}

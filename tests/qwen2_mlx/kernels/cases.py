@@ -9,6 +9,7 @@ from mlx_lm.models.switch_layers import SwitchLinear
 
 from qwen2_mlx.attention.key_bias import KeyBias
 from qwen2_mlx.attention.rope import Rope, inverse_frequencies
+from qwen2_mlx.attention.sparse import BLOCK, TILE, Choice, choose
 from qwen2_mlx.attention.stores import DenseStore, Quantized, QuantizedStore, Store
 from qwen2_mlx.attention.tiles import QuerySpan
 from qwen2_mlx.config import DualChunkConfig, RopeConfig
@@ -27,7 +28,8 @@ class Attention:
 
     `form` is "dense", or the bits of keys and values ("8", "8/4"), with a "b" where the keys lack their bias.
     `chunk` is the length of a chunk, 0 for none: what the biased keys' positions wrap around at.
-    `bias` is the size of the bias; a large one leaves weight to a few keys only.
+    `bias` is the size of the bias; a large one leaves weight to a few keys only. With `keep` not all tiles
+    are attended to (see `sparse`).
     """
 
     heads: int
@@ -41,12 +43,14 @@ class Attention:
     chunk: int = 0
     room: int = 3
     bias: float = 4.0
+    keep: float = 0.0
 
     def __str__(self) -> str:
         shape = f"{self.heads}/{self.kv_heads}x{self.dim}"
         spans = f", {len(self.starts)} spans" if len(self.starts) > 1 else ""
         batch = f", batch {self.batch}" if self.batch > 1 else ""
-        return f"{shape}, {self.time} of {self.keys} keys, {self.form}{spans}{batch}"
+        kept = f", sparse {self.keep}" if self.keep else ""
+        return f"{shape}, {self.time} of {self.keys} keys, {self.form}{spans}{batch}{kept}"
 
     def inputs(self, dtype: mx.Dtype) -> tuple[list[QuerySpan], Store]:
         """The queries under each span's rotation, and the cache, which has room for more keys."""
@@ -76,8 +80,10 @@ class Attention:
     def run(self, dtype: mx.Dtype) -> mx.array:
         """What the kernel makes of it."""
         spans, store = self.inputs(dtype)
-        function = decode_attention if self.time == 1 else prefill_attention
-        result = function(spans, store, self.dim**-0.5)
+        if self.time == 1:
+            result = decode_attention(spans, store, self.dim**-0.5)
+        else:
+            result = prefill_attention(spans, store, self.dim**-0.5, self._choice(spans, store))
         assert result is not None, "the kernel did not run"
         return result
 
@@ -92,9 +98,24 @@ class Attention:
         ]
         joined = np.concatenate(scores, axis=-1) * self.dim**-0.5
         hidden = np.arange(self.keys) > self.keys - self.time + np.arange(self.time)[:, None]
+        hidden = hidden | self._left_out(self._choice(spans, store))
         joined = np.where(hidden, -np.inf, joined)
         weights = np.exp(joined - joined.max(axis=-1, keepdims=True))
         return weights / weights.sum(axis=-1, keepdims=True) @ values
+
+    def _choice(self, spans: list[QuerySpan], store: Store) -> Choice | None:
+        return choose(spans, store, self.dim**-0.5, self.keep) if self.keep else None
+
+    def _left_out(self, choice: Choice | None) -> np.ndarray:
+        """Which keys a query of a head may not look at, as the tiles were chosen: bool."""
+        if choice is None:
+            return np.zeros(1, bool)
+        stops = (*self.starts[1:], self.keys)
+        spans = [
+            tiles.repeat(BLOCK, axis=1)[:, : self.time].repeat(TILE, axis=2)[:, :, : stop - start]
+            for tiles, start, stop in zip(choice.tiles, self.starts, stops, strict=True)
+        ]
+        return ~np.concatenate(spans, axis=2)
 
     def _as_double(self, store: Store) -> tuple[np.ndarray, np.ndarray]:
         if isinstance(store, DenseStore):
@@ -245,6 +266,8 @@ PREFILL = (
     Attention(8, 1, 128, 50, time=17, form="8/4"),
     Attention(2, 1, 64, 300, time=20, starts=(0, 128, 256), form="8/4b", chunk=128),
     Attention(2, 2, 32, 64, time=64, form="8b"),
+    Attention(2, 1, 32, 420, time=70, starts=(0, 150), keep=0.3),
+    Attention(2, 1, 64, 700, time=40, starts=(0, 256, 512), form="8b", chunk=256, keep=0.3),
 )
 MATVEC = (
     Matvec("plain", 64, 3),

@@ -66,10 +66,17 @@ SUBJECTS = (
     Subject(vars(decode_attention), "MERGE", Attention(1, 1, 32, 300, room=0)),
     Subject(
         prefill_attention.KERNELS,
-        "biased",
+        ("biased", False),
         Attention(2, 1, 32, 45, time=5, starts=(0, 16, 32), form="8/4b", chunk=16, room=0, bias=0.5),
     ),
-    Subject(prefill_attention.KERNELS, "dense", Attention(2, 1, 32, 41, time=35, starts=(0, 3), room=0)),
+    Subject(
+        prefill_attention.KERNELS, ("dense", False), Attention(2, 1, 32, 41, time=35, starts=(0, 3), room=0)
+    ),
+    Subject(
+        prefill_attention.KERNELS,
+        ("dense", True),
+        Attention(2, 1, 32, 420, time=70, starts=(0, 150), keep=0.3, room=0),
+    ),
     Subject(quantized_matvec.KERNELS, "expert_swiglu", Matvec("expert_swiglu", 192, 9, group=32)),
     Subject(quantized_matvec.KERNELS, "bias", Matvec("bias", 64, 9)),
     Subject(vars(rotate_heads), "KERNEL", Rotation(2, 1, 32, spans=2, key_bias=False)),
