@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 #: Contexts of the table, in tokens.
 CONTEXTS = (4096, 32768, 131072)
 
-_COLUMNS = ("one layer", "launches", "MB", "MFLOP")
-
 
 def add_flags(parser: cli.Parser) -> None:
     """The flags of the accounting."""
@@ -62,10 +60,14 @@ def _token(args: argparse.Namespace, context: int) -> "Token":
 
 def _as_json(token: "Token") -> dict[str, Any]:
     from app.bench.kernels.decode import head, our_layer, stock_layer
+    from app.bench.kernels.prefill import prefill_attention
     from app.bench.kernels.work import MACS, seconds, total
 
     layers, around = token.config.num_hidden_layers, head(token)
-    result: dict[str, Any] = {"context": token.keys}
+    result: dict[str, Any] = {
+        "context": token.keys,
+        "prefill_attention": [vars(row) for row in prefill_attention(token)],
+    }
     for name, layer in (("stock", stock_layer(token)), ("ours", our_layer(token))):
         whole = total([total(layer).times(layers), *around])
         result[name] = {
@@ -81,14 +83,16 @@ def _as_json(token: "Token") -> dict[str, Any]:
 
 def _print(args: argparse.Namespace, token: "Token", result: dict[str, Any]) -> None:
     from app.bench.kernels.decode import our_layer, stock_layer
-    from app.bench.kernels.work import MACS
+    from app.bench.kernels.prefill import PIECE, prefill_attention
+    from app.bench.kernels.work import MACS, total
 
-    print(
-        f"{cli.clean(args.model)}, {token.keys:,} tokens, weights {token.bits} bits; one token decoded, calculated"
-    )
+    what = f"{cli.clean(args.model)}, {token.keys:,} tokens, weights {token.bits} bits"
+    print(f"{what}; one token decoded, calculated")
     stock, ours = result["stock"], result["ours"]
-    print(f"\nmlx-lm, KV 16 bits\n{_table(stock_layer(token))}")
-    print(f"\nours, KV {args.kv_bits} bits\n{_table(our_layer(token))}")
+    layers = (("mlx-lm, KV 16 bits", stock_layer(token)), (f"ours, KV {args.kv_bits} bits", our_layer(token)))
+    for name, layer in layers:
+        print(f"\n{_table(name, [*layer, total(layer)])}")
+    print(f"\n{_table(f'prefill attention of {PIECE:,} tokens, one layer', prefill_attention(token))}")
     print("\nwhole model      mlx-lm        ours   ratio")
     for label, key, unit in (
         ("launches", "launches", 1),
@@ -106,11 +110,9 @@ def _print(args: argparse.Namespace, token: "Token", result: dict[str, Any]) -> 
     print()
 
 
-def _table(rows: "list[Work]") -> str:
-    from app.bench.kernels.work import total
-
-    lines: list[tuple[str, ...]] = [_COLUMNS]
-    for row in [*rows, total(rows)]:
+def _table(title: str, rows: "list[Work]") -> str:
+    lines: list[tuple[str, ...]] = [(title, "launches", "MB", "MFLOP")]
+    for row in rows:
         lines.append((row.name, f"{row.launches}", f"{row.bytes / 1e6:,.2f}", f"{row.flops / 1e6:,.1f}"))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

@@ -1,15 +1,19 @@
 """`qwen2-bench kernels`: its launches are those that MLX records, its bytes those of the arrays."""
 
 import json
+from typing import Any
 
+import mlx.core as mx
 import pytest
+from mlx_lm.models.base import quantized_scaled_dot_product_attention
 
 from app.bench.kernels.decode import Token, our_attention, our_layer, stock_layer
+from app.bench.kernels.prefill import prefill_attention
 from app.bench.kernels.work import LAUNCH_SECONDS, MACS, Work, seconds, total
 from app.bench.sizes import OFFICIAL
 from qwen2_mlx.cache import KVFormat
 from qwen2_mlx.config import ModelConfig
-from tests.app.bench.kernels.launches import KEYS, our_launches, stock_launches
+from tests.app.bench.kernels.launches import KEYS, VIEWS, our_launches, stock_launches
 from tests.app.programs import Run
 from tests.qwen2_mlx.kernels.conftest import uncompiled
 
@@ -49,6 +53,29 @@ def test_attention_over_8_bits_moves_at_most_six_tenths_at_128k(size: str) -> No
 def test_the_smallest_model_takes_at_most_seven_tenths_of_the_launches() -> None:
     one = token("0.5b", 4096)
     assert total(our_layer(one)).launches <= 0.7 * total(stock_layer(one)).launches
+
+
+def test_prefill_over_codes_keeps_no_scores() -> None:
+    mlx, mlx_lm, ours = prefill_attention(token("7b", 32768, KVFormat(8, 8)))
+    assert (mlx.launches, mlx_lm.launches, ours.launches) == (1, 8, 1)
+    assert ours.bytes < 0.7 * mlx.bytes
+    assert mlx_lm.bytes - ours.bytes == 6 * 2 * 28 * 2048 * 32768
+    assert ours.flops == mlx.flops < mlx_lm.flops
+
+
+def test_the_launches_of_mlx_lm_over_codes_are_those_that_mlx_records() -> None:
+    found: list[str] = []
+
+    def record(event: dict[str, Any]) -> None:
+        if event["type"] == "primitive" and event["name"] not in VIEWS:
+            found.append(event["name"])
+
+    queries, keys = mx.zeros((1, 4, 8, 64)), mx.quantize(mx.zeros((1, 2, 16, 64)), bits=8)
+    mx.eval(keys)
+    mx.export_function(
+        record, lambda q: quantized_scaled_dot_product_attention(q, keys, keys, 1.0, "causal"), queries
+    )
+    assert len(found) == prefill_attention(token("7b", 32768, KVFormat(8, 8)))[1].launches, found
 
 
 def test_a_time_is_launches_and_the_slower_of_memory_and_arithmetic() -> None:
