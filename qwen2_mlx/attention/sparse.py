@@ -10,6 +10,7 @@ arXiv 2502.20766 chooses, rather than a fixed number). All else is never read.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
@@ -182,7 +183,8 @@ def _block(
         product = product.reshape(1, store.heads, group, count, -1)
         own = tiles[:, (keys - span.start) // TILE].reshape(1, store.heads, group, 1, -1)
         causal = keys <= first + np.arange(count)[:, None]
-        scores.append(mx.where(mx.array(own & causal), product, -mx.inf))
+        seen: Any = own & causal  # MLX takes NumPy's booleans and does not say so
+        scores.append(mx.where(mx.array(seen), product, -mx.inf))
         values.append(v)
     weights = mx.softmax(mx.concatenate(scores, axis=-1), axis=-1, precise=True)
     mixed = weights.reshape(1, store.heads, group * count, -1) @ mx.concatenate(values, axis=2)

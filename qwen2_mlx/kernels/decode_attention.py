@@ -245,9 +245,9 @@ def decode_attention(spans: Sequence[QuerySpan], store: Store, scale: float) -> 
         [dtype] if count == 1 else [mx.float32, mx.float32],
     )
     outputs = kernel(launch)
-    if outputs is None or count == 1:
-        return outputs and outputs[0]
-    return _merged(*outputs, dtype)
+    if outputs is None:
+        return None
+    return outputs[0] if count == 1 else _merged(outputs[0], outputs[1], dtype)
 
 
 def _merged(sums: mx.array, tops: mx.array, dtype: mx.Dtype) -> mx.array | None:
@@ -261,7 +261,7 @@ def _merged(sums: mx.array, tops: mx.array, dtype: mx.Dtype) -> mx.array | None:
         [dtype],
     )
     outputs = MERGE(launch)
-    return outputs and outputs[0]
+    return outputs[0] if outputs else None
 
 
 def _borders(spans: Sequence[QuerySpan]) -> mx.array:

@@ -208,7 +208,7 @@ def prefill_attention(
         [dtype],
     )
     outputs = KERNELS[form.name, choice is not None](launch)
-    return outputs and outputs[0]
+    return outputs[0] if outputs else None
 
 
 def _lists(choice: Choice, spans: Sequence[QuerySpan]) -> list[mx.array]:

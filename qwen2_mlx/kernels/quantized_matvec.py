@@ -13,6 +13,7 @@ With w = s c + o in a group, w . x = s (c . x) + o (sum of x): codes are multipl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -134,7 +135,7 @@ def matvec(
     if residual is not None:
         return _launch("residual", x, [layer], [residual], 1)
     if with_bias and "bias" in layer:
-        return _launch("bias", x, [layer], [layer.bias], 1)
+        return _launch("bias", x, [layer], [layer["bias"]], 1)
     return _launch("plain", x, [layer], [], 1)
 
 
@@ -155,14 +156,15 @@ def expert_swiglu(gate: nn.Module, up: nn.Module, x: mx.array, experts: mx.array
 def _launch(
     form: str, x: mx.array, layers: Sequence[nn.Module], others: Sequence[mx.array], slots: int
 ) -> mx.array | None:
-    rows, bits = layers[0].weight.shape[-2], layers[0].bits
+    first: Any = layers[0]
+    rows = first.weight.shape[-2]
     arrays = [layer[part] for layer in layers for part in ("weight", "scales", "biases")]
     blocks = -(-rows // (ROWS * SIMDGROUPS))
     launch = Launch(
         [x.flatten(), x.size, rows, *arrays, *(other.flatten() for other in others)],
         [
-            ("BITS", bits),
-            ("Q", layers[0].group_size),
+            ("BITS", first.bits),
+            ("Q", first.group_size),
             ("ROWS", ROWS),
             ("SIMDGROUPS", SIMDGROUPS),
             ("T", x.dtype),

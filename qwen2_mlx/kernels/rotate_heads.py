@@ -77,4 +77,4 @@ def rotate_heads(
         [products.dtype] * 3,
     )  # fmt: skip
     outputs = KERNEL(launch)
-    return outputs and (outputs[0], outputs[1], outputs[2])
+    return (outputs[0], outputs[1], outputs[2]) if outputs else None

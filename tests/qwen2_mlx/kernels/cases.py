@@ -155,9 +155,9 @@ class Matvec:
             case "residual":
                 result = matvec(layers[0], x, residual)
             case "swiglu":
-                result = swiglu(*layers, x)
+                result = swiglu(layers[0], layers[1], x)
             case _:
-                result = expert_swiglu(*layers, x, experts)
+                result = expert_swiglu(layers[0], layers[1], x, experts)
         assert result is not None, "the kernel did not run"
         return result
 
@@ -166,7 +166,7 @@ class Matvec:
         x, layers, residual, experts = self._inputs(dtype)
         products = [as_double(x) @ self._weights(layer).swapaxes(-1, -2) for layer in layers]
         if self.form == "bias":
-            return products[0] + as_double(layers[0].bias)
+            return products[0] + as_double(layers[0]["bias"])
         if self.form == "residual":
             return products[0] + as_double(residual)
         if self.form == "plain":
@@ -193,7 +193,7 @@ class Matvec:
 
     def _weights(self, layer: nn.Module) -> np.ndarray:
         scales, offsets = (layer[part].astype(mx.float32) for part in ("scales", "biases"))
-        return as_double(mx.dequantize(layer.weight, scales, offsets, self.group, self.bits))
+        return as_double(mx.dequantize(layer["weight"], scales, offsets, self.group, self.bits))
 
 
 @dataclass(frozen=True)

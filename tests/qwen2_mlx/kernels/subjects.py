@@ -1,6 +1,5 @@
 """The kernels whose source is changed on purpose, each with an input that should tell."""
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +21,7 @@ DTYPE = mx.float32
 class Subject:
     """A kernel, where its module keeps it, and the case that runs it on at most so many threadgroups."""
 
-    home: MutableMapping[Any, Any]
+    home: Any  # a dictionary of kernels, or a module's
     key: Any
     case: Case
     groups: int = 256

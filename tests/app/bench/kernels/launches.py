@@ -45,7 +45,7 @@ def stock_launches(size: str) -> int:
     """Of one layer of mlx-lm's model of the shape of `size`."""
 
     def make(raw: dict[str, Any]) -> tuple[Any, Any]:
-        module = stock_moe if "num_experts" in raw else stock_dense
+        module: Any = stock_moe if "num_experts" in raw else stock_dense
         model = module.Model(module.ModelArgs.from_dict({**raw, "rope_scaling": None}))
         nn.quantize(model, 64, 4)
         return model, make_prompt_cache(model)
@@ -116,7 +116,7 @@ def _standing_for(name: str, launches: int = 1) -> Callable[..., mx.array]:
 
     def run(*arrays: mx.array, **_: Any) -> mx.array:
         inputs = [array for array in arrays if isinstance(array, mx.array)]
-        copy = mx.fast.metal_kernel(
+        copy: Any = mx.fast.metal_kernel(
             name=name,
             input_names=[f"x{i}" for i in range(len(inputs))],
             output_names=["y"],

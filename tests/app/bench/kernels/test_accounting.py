@@ -72,9 +72,8 @@ def test_the_launches_of_mlx_lm_over_codes_are_those_that_mlx_records() -> None:
 
     queries, keys = mx.zeros((1, 4, 8, 64)), mx.quantize(mx.zeros((1, 2, 16, 64)), bits=8)
     mx.eval(keys)
-    mx.export_function(
-        record, lambda q: quantized_scaled_dot_product_attention(q, keys, keys, 1.0, "causal"), queries
-    )
+    attention: Any = quantized_scaled_dot_product_attention  # it takes "causal" and does not say so
+    mx.export_function(record, lambda q: attention(q, keys, keys, 1.0, "causal"), queries)
     assert len(found) == prefill_attention(token("7b", 32768, KVFormat(8, 8)))[1].launches, found
 
 
