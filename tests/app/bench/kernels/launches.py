@@ -114,7 +114,7 @@ def _replace_fused(patch: pytest.MonkeyPatch) -> None:
 def _standing_for(name: str, launches: int = 1) -> Callable[..., mx.array]:
     """A function that takes arrays and gives the first, in so many launches that need all of them."""
 
-    def run(*arrays: mx.array, **_: Any) -> mx.array:
+    def run(*arrays: mx.array, **_options: Any) -> mx.array:
         inputs = [array for array in arrays if isinstance(array, mx.array)]
         copy: Any = mx.fast.metal_kernel(
             name=name,
