@@ -32,7 +32,6 @@ def attend(
     *,
     scale: float,
     mask: mx.array | str | None,
-    kernels: bool = True,
     sparse: Sparse | None = None,
 ) -> mx.array:
     """Grouped-query attention: one softmax over all spans, by the cheapest exact path.
@@ -40,7 +39,7 @@ def attend(
     `spans` hold the same queries, (batch, heads, queries, head_dim), under each span's
     rotation; they lie side by side, and the last is causal. `mask` as an array is
     a boolean that broadcasts to (batch, heads, queries, keys), for one span of plain keys; raises
-    `PromptError` elsewhere. Without `kernels`, all of it has a derivative.
+    `PromptError` elsewhere.
     With `sparse`, a long prompt attends to the tiles that matter alone.
     Returns (batch, heads, queries, head_dim). Scores are computed in tiles of at most
     `tiles.workspace()` bytes, except under an array mask and for a single query.
@@ -50,7 +49,7 @@ def attend(
     plain = isinstance(store, DenseStore) and store.keys.dtype == queries.dtype
     if sparse and not isinstance(mask, mx.array) and sparse.applies(spans):
         return _sparsely(spans, store, scale, sparse)
-    if kernels and not isinstance(mask, mx.array):
+    if not isinstance(mask, mx.array):
         attended = _by_kernel(spans, store, scale, stock=plain and len(spans) == 1)
         if attended is not None:
             return attended
@@ -83,14 +82,18 @@ def _sparsely(spans: Sequence[QuerySpan], store: Store, scale: float, sparse: Sp
 def _by_kernel(spans: Sequence[QuerySpan], store: Store, scale: float, stock: bool) -> mx.array | None:
     """By one of our kernels, where it runs and is wanted; `stock` says that one of MLX's would do.
 
-    MLX's attention of one query reads keys and values once for each query head.
+    MLX's attention of one query reads keys and values once for each query head. The kernel for many queries
+    gives each head a single threadgroup where they are few, which a long cache would keep waiting.
     """
-    group = spans[0].queries.shape[1] // store.heads
+    _, heads, time, _ = spans[0].queries.shape
+    group = heads // store.heads
     if decode_attention.supports(spans, store):
         long = group >= SHARING_HEADS and spans[-1].stop >= LONG_CACHE
         if wanted("decode_attention", pays=long or not stock):
             return decode_attention.decode_attention(spans, store, scale)
-    elif prefill_attention.supports(spans, store) and wanted("prefill_attention", pays=not stock):
+        return None
+    pays = time > FEW_QUERIES and not stock
+    if prefill_attention.supports(spans, store) and wanted("prefill_attention", pays):
         return prefill_attention.prefill_attention(spans, store, scale)
     return None
 

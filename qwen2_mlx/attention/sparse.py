@@ -67,10 +67,11 @@ def choose(spans: Sequence[QuerySpan], store: Store, scale: float, keep: float) 
     asked = max(LEAST_ASKED, min(ASKED, time, room))
     weights = _weights([_last(span, asked) for span in spans], store, scale)
     columns = [_by_tile(weights[..., span.start - begin : span.stop - begin]) for span in spans]
-    slashes = _by_distance(weights, last=end - 1 - begin)
     borders = np.cumsum([column.shape[1] for column in columns])[:-1]
-    kept_columns = np.split(_heaviest(np.concatenate(columns, axis=1), keep), borders, axis=1)
-    kept_slashes = _heaviest(slashes, keep)
+    joined, slashes = mx.concatenate(columns, axis=1), _by_distance(weights)
+    mx.eval(joined, slashes)
+    kept_columns = np.split(_heaviest(np.array(joined), keep), borders, axis=1)
+    kept_slashes = _heaviest(np.array(slashes), keep)
     kept_slashes[:, :2] = True  # what stands just before
     kept_columns[0][:, 0] = True  # where attention goes that nothing else wants
     first = end - time
@@ -92,31 +93,33 @@ def _last(span: QuerySpan, count: int) -> QuerySpan:
     return QuerySpan(span.queries[:, :, -count:], span.start, span.stop)
 
 
-def _weights(spans: Sequence[QuerySpan], store: Store, scale: float) -> np.ndarray:
+def _weights(spans: Sequence[QuerySpan], store: Store, scale: float) -> mx.array:
     """Attention weights, float32 (heads, queries, keys)."""
     _, heads, count, _ = spans[0].queries.shape
     parts = [store.scores(rows_of(span.queries * scale, store), span.start, span.stop) for span in spans]
     parts[-1] = mask_future(parts[-1], count)
     weights = mx.softmax(mx.concatenate(parts, axis=-1), axis=-1, precise=True)
-    return np.array(weights.astype(mx.float32)).reshape(heads, count, -1)
+    return weights.astype(mx.float32).reshape(heads, count, -1)
 
 
-def _by_tile(weights: np.ndarray) -> np.ndarray:
+def _by_tile(weights: mx.array) -> mx.array:
     """The weight of each tile of a span: (heads, tiles)."""
     columns = weights.sum(axis=1)
-    return np.add.reduceat(columns, np.arange(0, columns.shape[1], TILE), axis=1)
+    whole = mx.pad(columns, [(0, 0), (0, -columns.shape[1] % TILE)])
+    return whole.reshape(whole.shape[0], -1, TILE).sum(axis=-1)
 
 
-def _by_distance(weights: np.ndarray, last: int) -> np.ndarray:
-    """The weight at each distance, in tiles, from a query back to a key: (heads, distances)."""
-    heads, count, _ = weights.shape
-    distances = np.zeros((heads, last // TILE + 1), weights.dtype)
-    for row in range(count):
-        own = last - (count - 1 - row)
-        backwards = weights[:, row, own::-1]
-        found = np.add.reduceat(backwards, np.arange(0, own + 1, TILE), axis=1)
-        distances[:, : found.shape[1]] += found
-    return distances
+def _by_distance(weights: mx.array) -> mx.array:
+    """The weight at each distance, in tiles, from a query back to a key: (heads, distances).
+
+    The last query stands at the last key. Written backwards, a query's row begins with the keys behind it,
+    one more than in the row after it: read with rows one shorter than they were written, all begin at
+    their own keys.
+    """
+    heads, count, keys = weights.shape
+    backwards = mx.pad(weights[..., ::-1], [(0, 0), (0, 0), (0, 1)]).reshape(heads, -1)
+    begin = count - 1
+    return _by_tile(backwards[:, begin : begin + count * keys].reshape(heads, count, keys))
 
 
 def _heaviest(weights: np.ndarray, keep: float) -> np.ndarray:

@@ -41,9 +41,11 @@ class QuerySpan:
 
 
 def stacked(spans: Sequence[QuerySpan]) -> mx.array:
-    """The queries of all spans: (spans, batch, heads, queries, head_dim)."""
+    """The queries of all spans, row contiguous: (spans, batch, heads, queries, head_dim)."""
     stack = spans[0].stack
-    return mx.stack([span.queries for span in spans]) if stack is None else stack
+    if stack is not None:
+        return stack
+    return mx.contiguous(mx.stack([span.queries for span in spans]))  # MLX makes no copy of a single array
 
 
 def workspace() -> int:

@@ -81,8 +81,8 @@ _BIAS_KEY = """
                     for (int i = 0; i < RUN; i++) {
                         float cosine = far_cos[turned_to * (D / 2) + begin + i];
                         float sine = far_sin[turned_to * (D / 2) + begin + i];
-                        float bias_1 = bias[kv_head * D + begin + i];
-                        float bias_2 = bias[kv_head * D + D / 2 + begin + i];
+                        float bias_1 = float(bias[kv_head * D + begin + i]);
+                        float bias_2 = float(bias[kv_head * D + D / 2 + begin + i]);
                         turned_1[i] = bias_1 * cosine - bias_2 * sine;
                         turned_2[i] = bias_2 * cosine + bias_1 * sine;
                     }
@@ -132,12 +132,16 @@ FORMS = (DENSE, QUANTIZED, BIASED)
 HEAD_DIMS = (32, 64, 128)
 
 
-def supports(store: Store) -> bool:
-    """Keys of 8 bits with values of 8 or 4, or unquantised ones, of a head dimension in `HEAD_DIMS`."""
+def supports(store: Store, keys: int) -> bool:
+    """Keys of 8 bits with values of 8 or 4, or unquantised ones, of a head dimension in `HEAD_DIMS`.
+
+    The first `keys` of them must be there: caches that keep a window hold fewer than they have seen.
+    """
     if isinstance(store, DenseStore):
-        return store.keys.shape[-1] in HEAD_DIMS
+        return store.keys.shape[2] >= keys and store.keys.shape[-1] in HEAD_DIMS
     return (
         isinstance(store, QuantizedStore)
+        and store.keys.parts[0].shape[2] >= keys
         and store.keys.bits == 8
         and store.values.bits in (8, 4)
         and store.keys.group_size == store.values.group_size
@@ -175,7 +179,7 @@ def inputs(store: Store, keys: int) -> list[Any]:
 def _bias_inputs(bias: KeyBias, keys: int) -> list[mx.array | int]:
     chunk = bias.dual_chunk.chunk_length if bias.dual_chunk else 2**31 - 1
     return [
-        bias.bias.astype(mx.float32),
+        bias.bias,
         *bias.rope.near,
         *bias.rope.far(min(chunk, keys) - 1),
         chunk,

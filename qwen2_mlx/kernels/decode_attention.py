@@ -203,7 +203,8 @@ def supports(spans: Sequence[QuerySpan], store: Store) -> bool:
     """One query, up to three spans, and what `cached_keys` can read."""
     queries = spans[0].queries
     fits = queries.shape[2] == 1 and len(spans) <= MOST_SPANS
-    return fits and queries.shape[1] // store.heads <= MOST_QUERY_HEADS and cached_keys.supports(store)
+    fits = fits and queries.shape[1] // store.heads <= MOST_QUERY_HEADS
+    return fits and cached_keys.supports(store, spans[-1].stop)
 
 
 def stretches(batch: int, kv_heads: int, keys: int) -> int:
@@ -227,12 +228,10 @@ def decode_attention(spans: Sequence[QuerySpan], store: Store, scale: float) -> 
     dtype = spans[0].queries.dtype
     template: list[tuple[str, Any]] = [
         ("D", dim), ("RUN", dim // 16), ("COUNT", dim // 32), ("GROUP", group), ("SPANS", len(spans)),
-        ("SIMDGROUPS", SIMDGROUPS),
+        ("SIMDGROUPS", SIMDGROUPS), ("T", dtype),
         *cached_keys.template(store),
     ]  # fmt: skip
     inputs = [stacked(spans), _borders(spans), keys, length, float(scale), *cached_keys.inputs(store, keys)]
-    if count == 1:
-        template.append(("T", dtype))
     shapes = (
         [(batch, heads, 1, dim)] if count == 1 else [(batch, heads, count, dim), (batch, heads, count, 2)]
     )

@@ -15,6 +15,12 @@ Size = tuple[int, int, int]
 #: Variants of kernels that this device refused, by the kernel's name.
 _REFUSED: dict[str, set[tuple[Any, ...]]] = {}
 
+#: What it said then: without Metal it says the same of every kernel.
+_REASONS: set[str] = set()
+
+#: In MLX's error where arrays have no values yet.
+_TRANSFORMING = "during function transformations"
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -43,33 +49,31 @@ class Kernel:
     def __call__(self, launch: Launch) -> list[mx.array] | None:
         """The outputs, or None where Metal refuses the kernel, which is said once on stderr.
 
-        A variant is compiled when it is first evaluated, so the first launch of each is awaited.
+        A variant is compiled when it is first evaluated, so the first launch of each is awaited. Inside
+        a transformation of MLX's (`mx.compile`) nothing can be, so that only what has run before runs there.
         """
         variant = (*launch.template, launch.threadgroup, *(_dtype(value) for value in launch.inputs))
         if variant in _REFUSED.get(self.name, ()):
             return None
         try:
             outputs = self._run(launch)
-        except RuntimeError as error:
-            self._refuse(variant, error)
-            return None
-        try:
             if variant not in self._proven:
                 mx.eval(outputs)
-        except RuntimeError as error:
-            self._refuse(variant, error)
+                self._proven.add(variant)
+        except (RuntimeError, ValueError) as error:  # a ValueError says that too many threads were asked for
+            if _TRANSFORMING not in str(error):
+                self._refuse(variant, str(error).strip())
             return None
-        except ValueError:  # inside a transformation of MLX's nothing can be evaluated
-            return outputs
-        self._proven.add(variant)
         return outputs
 
-    def _refuse(self, variant: tuple[Any, ...], error: RuntimeError) -> None:
-        """Never tries this variant again, and says so the first time that any of the kernel's is refused."""
-        if self.name not in _REFUSED:
-            reason = next(iter(str(error).strip().splitlines()), "no reason given")
-            message = f"qwen2-mlx: kernel {self.name} does not run here ({reason}); going on without"
+    def _refuse(self, variant: tuple[Any, ...], reason: str) -> None:
+        """Never tries this variant again; says so once for a kernel, and once for a reason."""
+        if self.name not in _REFUSED and reason not in _REASONS:
+            lines = reason.splitlines() or ["no reason given"]
+            cause = next((line for line in lines if "error:" in line), lines[0])
+            message = f"qwen2-mlx: kernel {self.name} does not run here ({cause}); going on without"
             print(message, file=sys.stderr)
+        _REASONS.add(reason)
         _REFUSED.setdefault(self.name, set()).add(variant)
 
     def _run(self, launch: Launch) -> list[mx.array]:

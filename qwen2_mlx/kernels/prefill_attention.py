@@ -174,7 +174,7 @@ KERNELS = {
 
 def supports(spans: Sequence[QuerySpan], store: Store) -> bool:
     """Spans side by side of what `cached_keys` can read."""
-    return len(spans) <= 3 and cached_keys.supports(store)
+    return len(spans) <= 3 and cached_keys.supports(store, spans[-1].stop)
 
 
 def prefill_attention(
@@ -213,13 +213,8 @@ def prefill_attention(
 
 def _lists(choice: Choice, spans: Sequence[QuerySpan]) -> list[mx.array]:
     """First keys of the chosen tiles, and where those of each head, block and span begin among them."""
-    heads, blocks, _ = choice.tiles[0].shape
-    counts = np.stack([tiles.sum(axis=2) for tiles in choice.tiles], axis=2)
-    starts = [
-        span.start + TILE * np.flatnonzero(tiles[head, block])
-        for head in range(heads)
-        for block in range(blocks)
-        for span, tiles in zip(spans, choice.tiles, strict=True)
-    ]
+    tiles = np.concatenate(choice.tiles, axis=2)
+    begins = np.concatenate([np.arange(span.start, span.stop, TILE, dtype=np.int32) for span in spans])
+    counts = np.stack([chosen.sum(axis=2) for chosen in choice.tiles], axis=2)
     lists = np.concatenate([[0], np.cumsum(counts.ravel())])
-    return [mx.array(np.concatenate(starts).astype(np.int32)), mx.array(lists.astype(np.int32))]
+    return [mx.array(np.broadcast_to(begins, tiles.shape)[tiles]), mx.array(lists.astype(np.int32))]

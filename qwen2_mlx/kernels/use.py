@@ -5,7 +5,9 @@ Metal and nowhere else.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import mlx.core as mx
 
@@ -17,11 +19,26 @@ VARIABLE = "QWEN2_MLX_KERNELS"
 NAMES = ("decode_attention", "prefill_attention", "quantized_matvec", "rotate_heads")
 
 
+_ALLOWED = ContextVar("kernels_allowed", default=True)
+
+
+@contextmanager
+def allowed(yes: bool) -> Iterator[None]:
+    """Whether kernels may be used inside: not where a derivative is taken, because they have none."""
+    token = _ALLOWED.set(yes)
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(token)
+
+
 def wanted(name: str, pays: bool = True) -> bool:
     """Whether the kernel `name` is to be tried: where it `pays`, or wherever it can where it was asked for.
 
     Raises `ConfigError` where the variable names no kernel.
     """
+    if not _ALLOWED.get():
+        return False
     chosen = os.environ.get(VARIABLE, "").strip()
     if not chosen:
         return pays and mx.default_device().type == mx.DeviceType.gpu and mx.metal.is_available()

@@ -24,13 +24,13 @@ from qwen2_mlx.cache.remember import remember
 from qwen2_mlx.config import ModelConfig
 from qwen2_mlx.finish import finish
 from qwen2_mlx.kernels.rotate_heads import Heads, rotate_heads
-from qwen2_mlx.kernels.use import wanted
+from qwen2_mlx.kernels.use import allowed, wanted
 from qwen2_mlx.models.permuted import PERM, same_order
 from qwen2_mlx.sampling import Sampling
 
 _mlx_lm.install()
 
-from qwen2_mlx.models.products import gated, product, product_without_bias  # noqa: E402
+from qwen2_mlx.models.products import as_linear, gated, product, product_without_bias  # noqa: E402
 
 
 class Attention(nn.Module):
@@ -81,7 +81,6 @@ class Attention(nn.Module):
                     store,
                     scale=self.scale * piece.gain,
                     mask=context.mask,
-                    kernels=cache is not None,  # training has no cache, and kernels no derivative
                     sparse=context.sparse,
                 )
             )
@@ -210,10 +209,11 @@ class Qwen2Model(nn.Module):
     ) -> mx.array:
         x = self.embed_tokens(inputs) if input_embeddings is None else input_embeddings
         caches = cache or [None] * len(self.layers)
-        context = self.context(x.shape[1], caches[0])
-        for layer, layer_cache in zip(self.layers, caches, strict=True):
-            # of the last layer a pass over a prompt needs the keys and values alone
-            x = layer(x, context, layer_cache, in_parts=bool(cache) and layer is not self.layers[-1])
+        with allowed(bool(cache)):  # training has none
+            context = self.context(x.shape[1], caches[0])
+            for layer, layer_cache in zip(self.layers, caches, strict=True):
+                # of the last layer a pass over a prompt needs the keys and values alone
+                x = layer(x, context, layer_cache, in_parts=bool(cache) and layer is not self.layers[-1])
         return self.norm(x)
 
     def context(self, time: int, cache: Any) -> AttentionContext:
@@ -244,10 +244,11 @@ class Model(nn.Module):
     ) -> mx.array:
         """Logits (batch, time, vocab) for token ids (batch, time)."""
         states = self.model(inputs, cache, input_embeddings)
-        if self.args.tie_word_embeddings:
-            logits = self.model.embed_tokens.as_linear(states)
-        else:
-            logits = product(self.lm_head, states)
+        with allowed(bool(cache)):
+            if self.args.tie_word_embeddings:
+                logits = as_linear(self.model.embed_tokens, states)
+            else:
+                logits = product(self.lm_head, states)
         return logits if self._forbidden is None else logits + self._forbidden.astype(logits.dtype)
 
     @property

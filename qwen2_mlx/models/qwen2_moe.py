@@ -55,11 +55,11 @@ class SparseMoeBlock(nn.Module):
         another expert.
         """
         shares = mx.softmax(self.gate(x.astype(mx.float32)), axis=-1)
-        chosen = mx.argpartition(-shares, kth=self.top_k - 1, axis=-1)[..., : self.top_k]
+        chosen = mx.argpartition(-mx.stop_gradient(shares), kth=self.top_k - 1, axis=-1)[..., : self.top_k]
         shares = mx.take_along_axis(shares, chosen, axis=-1)
         if self.normalise:
             shares = shares / shares.sum(axis=-1, keepdims=True)
-        return mx.stop_gradient(chosen), shares
+        return chosen, shares
 
 
 class Qwen2MoeModel(qwen2.Qwen2Model):

@@ -13,7 +13,6 @@ from .toolchain import Check, Toolchain
 from .trace import Trace, trace
 from .translate import generated_unit
 
-
 #: MLX's own, also while a host stands in its place.
 _METAL_KERNEL = mx.fast.metal_kernel
 

@@ -17,10 +17,13 @@ _RUNS = 20
 
 
 class Measured(TypedDict):
-    """Milliseconds of one layer's attention, and those predicted for `mac`, the Mac of this name."""
+    """Milliseconds of one layer's attention, and those predicted for `mac`, the Mac of this name.
 
-    stock_ms: float
-    ours_ms: float
+    None where a kernel does not run.
+    """
+
+    stock_ms: float | None
+    ours_ms: float | None
     mac: str | None
     stock_predicted_ms: float | None
     ours_predicted_ms: float | None
@@ -59,8 +62,10 @@ def _quantized(x: mx.array, bits: int) -> Quantized:
     return Quantized((codes, scales, offsets), group, bits)
 
 
-def _milliseconds(run: Callable[[], mx.array | None]) -> float:
-    """The median of several runs, each waited for."""
+def _milliseconds(run: Callable[[], mx.array | None]) -> float | None:
+    """The median of several runs, each waited for; None where there is no result."""
+    if run() is None:
+        return None
     times = []
     for _ in range(_RUNS + 1):
         started = time.perf_counter()

@@ -47,6 +47,25 @@ def written(
     return ids[-ANSWER_TOKENS:], mx.stack(logits)
 
 
+@pytest.mark.parametrize("name", ["tiny", "tiny-moe"])
+def test_the_derivative_of_one_token_is_that_without_kernels(
+    name: str, host: MetalHost, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = load(name)
+    model.set_dtype(mx.float32)
+    quantize_model(model, 4, 32)
+    model.fuse()
+    states = mx.random.normal((1, 1, model.args.hidden_size), key=mx.random.key(1))
+    ids = mx.zeros((1, 1), mx.int32)
+    derivative = mx.grad(lambda states: model(ids, input_embeddings=states)[..., :9].sum())
+    monkeypatch.setenv(VARIABLE, "off")
+    expected = derivative(states)
+    mx.eval(expected)
+    use(host)
+    monkeypatch.setenv(VARIABLE, "on")
+    assert mx.array_equal(derivative(states), expected)
+
+
 @pytest.mark.parametrize(("length", "quantised", "kv"), WAYS, ids=str)
 @pytest.mark.parametrize("name", ["tiny", "tiny-moe"])
 def test_the_same_tokens_with_kernels_as_without(

@@ -11,11 +11,12 @@ import pytest
 from tests.metal_host.host import MetalHost
 from tests.qwen2_mlx.kernels.subjects import SUBJECTS, Subject, unnoticed
 
-#: Mutants that are no mistakes, by a part of their line: one more step of a loop, which masks all it reads.
+#: Mutants that are no mistakes, by a part of their description: one more step of a loop, which masks all it
+#: reads (and in the listed form, whose loop is another one, nothing reads that end).
 HARMLESS = (
     "tile < end_key; tile +=",  # a tile behind the last key: all its weights are zero
     "start < end; start +=",
-    "min(stop, seen + first_query + QUERIES - 1)",
+    "`min(stop, seen + first_query + QUERIES - 1)` + 1",
 )
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -46,6 +47,13 @@ def test_a_missing_barrier_or_a_loose_bound_is_noticed(
     mutants = range(len(SUBJECTS[number].mutants()))
     assert mutants
     found = list(workers.map(partial(unnoticed, host, number), mutants))
-    survived = [description for description in found if description]
-    assert [one for one in survived if not any(part in one for part in HARMLESS)] == []
-    assert len(survived) <= 0.05 * len(mutants) + 1
+    assert [one for one in found if one and not _is_harmless(one)] == []
+
+
+def test_at_most_one_mutant_in_twenty_is_harmless() -> None:
+    descriptions = [mutant.description for subject in SUBJECTS for mutant in subject.mutants()]
+    assert sum(map(_is_harmless, descriptions)) <= 0.05 * len(descriptions)
+
+
+def _is_harmless(description: str) -> bool:
+    return any(part in description for part in HARMLESS)

@@ -9,6 +9,7 @@ import pytest
 
 from quant.affine import quantize_model
 from qwen2_mlx.cache import KVFormat
+from qwen2_mlx.kernels.use import VARIABLE
 from qwen2_mlx.loading import load
 from qwen2_mlx.models import Model
 from qwen2_mlx.prefix_store import identity
@@ -50,6 +51,17 @@ def test_tokens_step_and_format_are_part_of_the_key(folder: Path) -> None:
         key(model, KVFormat(8, 8)),
         key(model, KVFormat(8, 4)),
     ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_kernels_and_sparse_prefill_are_part_of_the_key(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    keys = [key(loaded(folder, sparse_prefill=keep)) for keep in (None, 0.9, 0.95)]
+    for value in ("off", "on", "rotate_heads"):
+        monkeypatch.setenv(VARIABLE, value)
+        keys.append(key(loaded(folder)))
     assert len(set(keys)) == len(keys)
 
 
