@@ -232,6 +232,10 @@ def _transfer(args: argparse.Namespace, parser: cli.Parser) -> int:
 
 
 def _text_of(path: Path, parser: cli.Parser) -> str:
+    from app.chat.portable.read_json import MOST_CHARACTERS
+
+    if path.stat().st_size > 4 * MOST_CHARACTERS:  # UTF-8 takes four bytes for a character at most
+        raise Qwen2Error(f"{path} is too large for an export of chats")
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -177,7 +177,7 @@ class Chats:
             return
         chat = state.store.chat(chat.id)
         empty = chat.head is None and not chat.title and not chat.draft.strip()
-        if empty and not state.store.attachments(chat.id):
+        if empty and not state.store.has_messages(chat.id) and not state.store.attachments(chat.id):
             state.store.delete_chat(chat.id)
             state.store.purge([chat])
             state.tell(ChatsChanged())

@@ -287,6 +287,11 @@ class Store:
         with self._database.transaction():
             attachments.detach(self._database, chat, file)
 
+    def has_messages(self, chat: int) -> bool:
+        """Whether anything was ever said in it, the trash included."""
+        found = self._database.row("SELECT 1 FROM messages WHERE chat = ? LIMIT 1", (chat,))
+        return found is not None
+
     def attachments(self, chat: int) -> list[Attachment]:
         """In the order in which they were attached."""
         return attachments.attachments(self._database, chat)

@@ -52,6 +52,19 @@ def test_a_name_that_was_given_stays(store: Store) -> None:
     assert store.chat(chat.id).title == "Mine"
 
 
+def test_a_chat_without_a_title_whose_only_question_was_deleted_is_not_lost(store: Store) -> None:
+    reader = Reader(store, "x")
+    reader.ask("::")  # of which no title can be made
+    chat = reader.session.chat
+    assert chat is not None
+    assert chat.title == ""
+    question = reader.messages[0].id
+    reader.session.delete(question)
+    reader.session.new_chat()
+    store.restore_message(question)
+    assert [said for _, said in store.conversation(store.chat(chat.id))][:1] == ["::"]
+
+
 def test_a_draft_is_kept_with_its_chat(store: Store) -> None:
     reader = Reader(store, "x")
     reader.ask("first")
