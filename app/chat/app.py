@@ -48,6 +48,8 @@ class ChatApp(App[int], inherit_bindings=False):
     CSS = """
     /* Notices come from above: at the bottom they would cover what is being written. */
     ToastRack { dock: top; align: right top; }
+    /* A share of a terminal's own colour cannot be taken: the selection would hide its text. */
+    Input:ansi > .input--selection { background: ansi_bright_black; color: ansi_bright_white; }
     """
 
     def __init__(
