@@ -18,7 +18,7 @@ chat: $(RUNTIME)  ## talk to the bundled model
 	@$(VENV)/bin/qwen2-chat -m tiny
 
 test: $(DEV)  ## run the tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(DEV)  ## run the tests that take minutes
 	@$(PYTHON) -m pytest -m slow

@@ -12,6 +12,9 @@ import pytest
 
 PATIENCE = 30.0
 
+#: Variables of the terminal in which the tests run.
+FOREIGN = ("TMUX", "COLUMNS", "LINES")
+
 #: Seconds between keys that people press, and after an Escape: before that it could begin another key's code.
 BETWEEN, ALONE = 0.1, 0.3
 
@@ -66,7 +69,7 @@ class Tmux:
             time.sleep(0.05)
 
     def _tmux(self, *words: str) -> str:
-        environment = {name: value for name, value in os.environ.items() if name != "TMUX"}
+        environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         done = subprocess.run(
             ["tmux", "-L", self._server, "-f", "/dev/null", *words],
             capture_output=True,
