@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks.tui.screens import ASKED, PREPARED, SIZES, THEMES
 
-WIDTH = 560  # of one picture, in pixels
+WIDTH = 480  # of one picture, in pixels
 GAP = 8
-COLOURS = 128  # of three themes
+COLOURS = 64  # of three themes
 
 
 def sheet(folder: Path, name: str, out: Path) -> None:
