@@ -148,9 +148,13 @@ class Chats:
             state.tell(ChatChanged(state.chat))
 
     def save_draft(self, text: str) -> None:
-        """Keeps what is in the prompt; nothing is told, because nothing else shows it."""
+        """Keeps what is in the prompt; nothing is told, because nothing else shows it.
+
+        A command that is being typed begins no chat.
+        """
         state = self._state
-        if state.store.read_only or (state.chat is None and not text.strip()):
+        nothing = not text.strip() or text.startswith("/")
+        if state.store.read_only or (state.chat is None and nothing):
             return
         chat = self.ensure()
         if chat.draft != text:

@@ -84,6 +84,13 @@ def test_what_was_sent_is_no_draft_any_more(store: Store) -> None:
     assert [chat.draft for chat in store.chats()] == [""]
 
 
+def test_a_command_that_is_being_typed_makes_no_chat(store: Store) -> None:
+    reader = Reader(store)
+    reader.session.save_draft("/ren")
+    assert reader.session.chat is None
+    assert store.chats() == []
+
+
 def test_a_draft_alone_makes_a_chat_that_goes_when_it_is_emptied(store: Store) -> None:
     reader = Reader(store)
     reader.session.save_draft("half a thought")
